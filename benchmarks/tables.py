@@ -1,0 +1,76 @@
+"""The README's result tables from the recorded results: ``python benchmarks/tables.py`` writes, ``--check`` compares.
+
+A recorded result is the ``result.json`` of a run, kept as ``benchmarks/results/<task>/<table>/<row>-seed<N>.json``.
+In the README a table stands between ``<!-- results: <task>/<table> -->`` and ``<!-- end -->``.
+"""
+
+import json
+import re
+import statistics
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+README = ROOT / "README.md"
+PLACE = re.compile(r"(<!-- results: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
+HEAD = """\
+| | parameters | test {metric} | best, worst | seeds | seconds | tokens/s | peak MB | kernel |
+|---|--:|--:|--:|--:|--:|--:|--:|---|"""
+STALE = "README.md is older than benchmarks/results: run python benchmarks/tables.py"
+
+
+def table(folder: Path) -> str:
+    """One row for every group of seeds, the best mean on top, and under it where the numbers come from."""
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for path in sorted(folder.glob("*.json")):
+        rows.setdefault(path.stem.rsplit("-seed", 1)[0], []).append(json.loads(path.read_text()))
+    results = [result for group in rows.values() for result in group]
+    metric = results[0]["selection"]["metric"]
+    ranked = sorted(rows.items(), key=lambda row: -statistics.mean(scores(row[1], metric)))
+    lines = [HEAD.format(metric=metric), *(line(name, group, metric) for name, group in ranked)]
+    return "\n".join(lines) + f"\n\n{origin(results)}\n"
+
+
+def scores(group: list[dict[str, Any]], metric: str) -> list[float]:
+    """In percent where the metric is a share."""
+    factor = 1 if metric == "bleu" else 100
+    return [factor * result["metrics"]["test"][metric] for result in group]
+
+
+def line(name: str, group: list[dict[str, Any]], metric: str) -> str:
+    found = scores(group, metric)
+    spread = f" ± {statistics.stdev(found):.2f}" if len(found) > 1 else ""
+    seconds = statistics.mean(result["training"]["seconds"] for result in group)
+    speed = statistics.mean(result["training"]["tokens_per_second"] for result in group)
+    seeds = ", ".join(str(seed) for seed in sorted(result["seed"] for result in group))
+    memory = max(result["training"]["peak_memory_mb"] for result in group)
+    kernels = sorted({f"{result['training']['kernel']} {result['training']['precision']}" for result in group})
+    return (
+        f"| {name} | {group[0]['parameters']:,} | **{statistics.mean(found):.2f}**{spread} | {max(found):.2f}, "
+        f"{min(found):.2f} | {seeds} | {seconds:,.0f} | {speed:,.0f} | {memory:,.0f} | {', '.join(kernels)} |"
+    )
+
+
+def origin(results: list[dict[str, Any]]) -> str:
+    """Hardware and commits, said once."""
+    machines = sorted({f"{r['environment']['cpu']}, {r['environment']['threads']} thread(s)" for r in results})
+    commits = sorted({result["environment"]["commit"][:10] for result in results})
+    torch = sorted({result["environment"]["torch"] for result in results})
+    return (
+        f"Mean ± standard deviation over seeds; {'; '.join(machines)} a run; torch {', '.join(torch)}; commit "
+        f"{', '.join(commits)}."
+    )
+
+
+def filled(readme: str) -> str:
+    return PLACE.sub(lambda place: place[1] + "\n" + table(RESULTS / place[2]) + "\n" + place[3], readme)
+
+
+if __name__ == "__main__":
+    before = README.read_text(encoding="utf-8")
+    after = filled(before)
+    if "--check" in sys.argv:
+        sys.exit(0 if before == after else STALE)
+    README.write_text(after, encoding="utf-8")

@@ -1,0 +1,82 @@
+"""The one thing that crosses from data to models."""
+
+from dataclasses import dataclass, fields, replace
+from typing import Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from data.vocabulary import PAD
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B padded sentences, longest T. ``rows`` says which examples of the split they are."""
+
+    rows: np.ndarray  # [B] positions in the split
+    tokens: Tensor  # [B, T] source token ids, PAD past the end
+    mask: Tensor  # [B, T] True on tokens
+    targets: Tensor  # [B] label ids, or [B, S] tag or token ids
+    target_mask: Tensor  # the shape of targets, True where a prediction is scored
+
+    @property
+    def num_tokens(self) -> int:
+        """How many tokens are read, padding not counted."""
+        return int(self.mask.sum())
+
+    @property
+    def num_positions(self) -> int:
+        """How many there are with padding."""
+        return self.mask.numel()
+
+    def to(self, device: torch.device) -> Self:
+        moved = {
+            field.name: value.to(device, non_blocking=True)
+            for field in fields(self)
+            if isinstance(value := getattr(self, field.name), Tensor)
+        }
+        return replace(self, **moved)  # type: ignore[arg-type]  # rows stay where they are
+
+
+class PairBatch(Batch):
+    """A batch of two sides: what is written counts as what is read does."""
+
+    @property
+    def num_tokens(self) -> int:
+        return int(self.mask.sum()) + int(self.target_mask.sum())
+
+    @property
+    def num_positions(self) -> int:
+        return self.mask.numel() + self.target_mask.numel()
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """Rows of unlike length, end to end in one array: row i is ``values[offsets[i]:offsets[i + 1]]``."""
+
+    values: np.ndarray  # [sum of lengths] int32
+    offsets: np.ndarray  # [rows + 1] int64
+
+    @classmethod
+    def of(cls, rows: list[list[int]]) -> Self:
+        lengths = np.fromiter(map(len, rows), dtype=np.int64, count=len(rows))
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        values = np.fromiter((x for row in rows for x in row), dtype=np.int32, count=int(offsets[-1]))
+        return cls(values, offsets)
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> np.ndarray:
+        return np.diff(self.offsets)
+
+    def pad(self, rows: np.ndarray) -> tuple[Tensor, Tensor]:
+        """The rows asked for, side by side: [B] positions -> ([B, T] int64 ids, [B, T] mask), T at least 1."""
+        lengths = self.lengths[rows]
+        columns = np.arange(max(1, lengths.max(initial=0)))
+        mask = columns < lengths[:, None]
+        ids = np.full(mask.shape, PAD, dtype=np.int64)
+        ids[mask] = self.values[(self.offsets[rows][:, None] + columns)[mask]]
+        return torch.from_numpy(ids), torch.from_numpy(mask)

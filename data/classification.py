@@ -1,0 +1,122 @@
+"""Texts with one label each."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from data.batch import Batch, Ragged
+from data.corpus import Codec
+from data.errors import InputError
+from data.tokenizers import Tokenizer
+from data.vocabulary import UNK, Vocabulary
+
+
+class LabelledText(NamedTuple):
+    """A text, its label, and by what else its score can be told apart (``{"distance": 7}``)."""
+
+    text: str
+    label: str
+    facets: Mapping[str, int] = MappingProxyType({})
+
+    def content(self) -> tuple[str, str]:
+        return self.text, self.label
+
+    def stratum(self) -> str:
+        return self.label
+
+
+class Labelling(NamedTuple):
+    """A label and the probability of every label."""
+
+    label: str
+    probabilities: dict[str, float]
+
+
+@dataclass(frozen=True)
+class EncodedTexts:
+    tokens: Ragged
+    targets: np.ndarray = field(repr=False)  # [rows] label ids
+
+    @property
+    def lengths(self) -> np.ndarray:
+        return self.tokens.lengths
+
+    def batch(self, rows: np.ndarray) -> Batch:
+        tokens, mask = self.tokens.pad(rows)
+        targets = torch.from_numpy(self.targets[rows])
+        return Batch(rows, tokens, mask, targets, torch.ones_like(targets, dtype=torch.bool))
+
+
+class ClassificationCodec(Codec[LabelledText]):
+    """Texts and labels <-> ids.
+
+    Args:
+        tokenizer: text <-> pieces.
+        min_count: how often a piece must occur in the training split to have an id of its own.
+        vocab_size: the largest vocabulary, specials included; null for no limit.
+        max_length: the most pieces of a text that are read; null for all of them.
+        keep: which pieces of a longer text: its ``start``, its ``end``, or ``both``, half of each.
+    """
+
+    examples = LabelledText
+
+    def __init__(self, tokenizer: Tokenizer, min_count: int, vocab_size: int | None, max_length: int | None, keep: str):
+        if keep not in ("start", "end", "both"):
+            raise InputError(f"codec.keep is 'start', 'end' or 'both', not '{keep}'.")
+        self.tokenizer, self.min_count, self.vocab_size = tokenizer, min_count, vocab_size
+        self.max_length, self.keep = max_length, keep
+
+    def fit(self, train: Sequence[LabelledText]) -> None:
+        self.tokenizer.fit(example.text for example in train)
+        pieces = (piece for example in train for piece in self.tokenizer.split(example.text))
+        self.vocabulary = Vocabulary.of_text(pieces, self.min_count, self.vocab_size)
+        self.labels = Vocabulary.of_labels(example.label for example in train)
+
+    @property
+    def sizes(self) -> dict[str, int]:  # type: ignore[override]
+        return {"vocab_size": len(self.vocabulary), "num_labels": len(self.labels)}
+
+    def encode(self, examples: Sequence[LabelledText]) -> EncodedTexts:
+        tokens = Ragged.of([self.read(example.text) for example in examples])
+        return EncodedTexts(tokens, np.array([self.label_id(example.label) for example in examples], dtype=np.int64))
+
+    def read(self, text: str) -> list[int]:
+        """The ids of a text, cut to ``max_length``; a text with no piece at all is one unknown piece."""
+        ids = self.vocabulary.encode(self.tokenizer.split(text)) or [UNK]
+        if self.max_length is None or len(ids) <= self.max_length:
+            return ids
+        head = {"start": self.max_length, "end": 0, "both": self.max_length // 2}[self.keep]
+        return ids[:head] + ids[len(ids) - (self.max_length - head) :]
+
+    def label_id(self, label: str) -> int:
+        if label not in self.labels.ids:
+            raise InputError(
+                f"The label '{label}' does not occur in the training split, whose labels are "
+                f"{', '.join(self.labels.symbols)}: correct the row, or add training examples with that label."
+            )
+        return self.labels.ids[label]
+
+    def unlabelled(self, line: str) -> LabelledText:
+        return LabelledText(line, self.labels.symbols[0])
+
+    def decode(self, predictions: Sequence[Sequence[float]]) -> list[Labelling]:
+        """Probabilities [B][labels] -> labels, with their probabilities by name."""
+        names = self.labels.symbols
+        return [
+            Labelling(names[int(np.argmax(row))], dict(zip(names, map(float, row), strict=True))) for row in predictions
+        ]
+
+    def save(self, directory: Path) -> None:
+        self.tokenizer.save(directory)
+        self.vocabulary.save(directory / "vocabulary.json")
+        self.labels.save(directory / "labels.json")
+
+    def load(self, directory: Path) -> None:
+        self.tokenizer.load(directory)
+        self.vocabulary = Vocabulary.load(directory / "vocabulary.json")
+        self.labels = Vocabulary.load(directory / "labels.json")

@@ -1,0 +1,125 @@
+"""CoNLL-U, the format of Universal Dependencies: https://universaldependencies.org/format.html."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from data.errors import InputError
+
+COLUMNS = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
+FORM = COLUMNS.index("form")
+TAGS = ("upos", "xpos")  # the columns that hold a tag
+EMPTY = "_"  # how a column without a value is written
+
+WORD = re.compile(r"[1-9][0-9]*")
+RANGE = re.compile(r"([1-9][0-9]*)-([1-9][0-9]*)")  # one token of the text that is several words
+EMPTY_NODE = re.compile(r"([0-9]+)\.[1-9][0-9]*")  # a word that is not in the text
+
+
+class Word(NamedTuple):
+    """A word of a sentence, and where it stands."""
+
+    place: str  # file and line, for a sentence about it
+    cells: list[str]  # one a column
+
+    def value(self, column: str) -> str:
+        return self.cells[COLUMNS.index(column)]
+
+
+class Sentence(NamedTuple):
+    """The words of a sentence, and all its lines as they stand in the file: with comments, ranges and empty nodes."""
+
+    words: list[Word]
+    block: str
+
+    @property
+    def forms(self) -> tuple[str, ...]:
+        return tuple(word.cells[FORM] for word in self.words)
+
+
+def read(lines: Iterable[tuple[int, str]], name: str) -> Iterator[Sentence]:
+    """The sentences of a file, given by its numbered lines without their ends; ``name`` is what errors call it.
+
+    The blocks of all sentences, end to end, are the file, line ends being LF and the last line empty.
+    """
+    gathered: list[tuple[int, str]] = []
+    started = ended = False
+    for number, line in lines:
+        if line and ended:
+            yield parse(gathered, name)
+            gathered, started, ended = [], False, False
+        gathered.append((number, line))
+        started = started or bool(line)
+        ended = started and not line
+    if started:
+        yield parse(gathered if ended else [*gathered, (gathered[-1][0], "")], name)
+
+
+def parse(lines: Sequence[tuple[int, str]], name: str) -> Sentence:
+    """One sentence from its numbered lines."""
+    words: list[Word] = []
+    last_of_range = 0
+    for number, line in lines:
+        if not line:
+            continue
+        place = f"{name}:{number}"
+        if line.startswith("#") and not words and not last_of_range:
+            continue
+        cells = cells_of(line, place)
+        if WORD.fullmatch(cells[0]):
+            words.append(Word(place, cells))
+            if int(cells[0]) != len(words):
+                raise InputError(f"{place}: the word has the number {cells[0]} where {len(words)} is next: renumber.")
+        elif found := RANGE.fullmatch(cells[0]):
+            first, last_of_range = int(found[1]), int(found[2])
+            if first != len(words) + 1 or last_of_range < first:
+                raise InputError(
+                    f"{place}: the range {cells[0]} does not begin at the next word, {len(words) + 1}: renumber."
+                )
+        elif (found := EMPTY_NODE.fullmatch(cells[0])) is None or int(found[1]) != len(words):
+            raise InputError(
+                f"{place}: '{cells[0]}' is no number that can follow word {len(words)}: a line begins with the number "
+                f"of a word (3), a range (3-4) or an empty node (3.1)."
+            )
+    if not words:
+        raise InputError(f"{place}: the sentence that ends here has no words: leave it out.")
+    if last_of_range > len(words):
+        raise InputError(
+            f"{place}: the sentence ends at word {len(words)}, inside a range that goes on to {last_of_range}: correct "
+            f"the range."
+        )
+    return Sentence(words, "".join(f"{line}\n" for _, line in lines))
+
+
+def cells_of(line: str, place: str) -> list[str]:
+    """The ten columns of a line, none of them empty."""
+    cells = line.split("\t")
+    if len(cells) != len(COLUMNS):
+        raise InputError(
+            f"{place}: {len(cells)} columns where CoNLL-U has {len(COLUMNS)}: separate them by single tabs, and "
+            f"sentences by empty lines."
+        )
+    for column, cell in zip(COLUMNS, cells, strict=True):
+        if not cell.strip():
+            raise InputError(f"{place}: the column {column} is empty: write '{EMPTY}' where there is no value.")
+    return cells
+
+
+def written(block: str, column: str, values: Sequence[str]) -> str:
+    """The lines of a sentence with a column replaced: one value a word, all else as it was."""
+    lines = block.split("\n")
+    left = iter(values)
+    for index, line in enumerate(lines):
+        cells = line.split("\t")
+        if len(cells) == len(COLUMNS) and WORD.fullmatch(cells[0]):
+            cells[COLUMNS.index(column)] = next(left)
+            lines[index] = "\t".join(cells)
+    return "\n".join(lines)
+
+
+def block_of(words: Sequence[str], **columns: Sequence[str | None]) -> str:
+    """The lines of a sentence that comes from no file; columns that are not given hold no value."""
+    nothing = [None] * len(words)
+    values = zip(words, *(columns.get(column, nothing) for column in COLUMNS[FORM + 1 :]), strict=True)
+    rows = ("\t".join([str(number), *(cell or EMPTY for cell in row)]) for number, row in enumerate(values, start=1))
+    return "\n".join([f"# text = {' '.join(words)}", *rows, "", ""])

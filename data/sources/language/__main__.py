@@ -1,0 +1,71 @@
+"""`python -m data.sources.language`: prints sentences of the generated language, or writes them to files."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from data.errors import InputError
+from data.sources.language.formats import blocks, write_file, write_parallel
+from data.sources.language.generate import SIZES, sentences
+
+FORMATS = ("table", "jsonl", "conllu", "parallel")
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:  # type: ignore[override]
+        """One sentence instead of the usage text."""
+        self.exit(2, f"error: {message}\n")
+
+
+def parser() -> Parser:
+    known = Parser(prog="python -m data.sources.language", description=__doc__)
+    known.add_argument("--sentences", type=int, default=20, metavar="N", help="how many (default 20)")
+    known.add_argument("--split", default="train", help=f"one of {', '.join(SIZES)} (default train)")
+    known.add_argument("--seed", type=int, default=1)
+    known.add_argument("--distance", type=int, default=12, help="most tokens between a cue and its word (default 12)")
+    known.add_argument("--label-noise", type=float, default=0.0, help="share of labels turned round (default 0)")
+    known.add_argument("--unknown", type=float, default=0.1, help="share with words unseen in training (default 0.1)")
+    known.add_argument("--format", choices=FORMATS, default="table")
+    known.add_argument("--output", type=Path, help="a file to write; parallel writes PATH.en and PATH.de")
+    return known
+
+
+def write(options: argparse.Namespace) -> None:
+    stream = sentences(
+        options.split,
+        size=options.sentences,
+        distance=options.distance,
+        label_noise=options.label_noise,
+        unknown=options.unknown,
+        seed=options.seed,
+    )
+    output: Path | None = options.output
+    if output is not None and not output.parent.is_dir():
+        raise InputError(f"there is no folder {output.parent} to write into")
+    if output is not None and options.format == "parallel":
+        write_parallel(stream, output)
+    elif output is not None:
+        write_file(blocks(stream, options.format, options.split), output)
+    else:
+        for block in blocks(stream, options.format, options.split):
+            sys.stdout.write(block)
+        sys.stdout.flush()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = parser().parse_args(arguments)
+    try:
+        write(options)
+    except BrokenPipeError:
+        # The reader (head, less) has seen enough; without this Python complains once more while it shuts down.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

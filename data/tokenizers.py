@@ -1,0 +1,179 @@
+"""Text <-> pieces: words, characters, SentencePiece."""
+
+import io
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from pathlib import Path
+
+from data.errors import InputError
+from data.writing import write_with
+
+WORD = re.compile(
+    r"""
+    \w+(?=n['’]t\b)              # the verb of don't, isn't
+    | n['’]t\b                   # and its negation
+    | ['’](?:s|m|d|ll|re|ve)\b   # clitics
+    | \w+(?:[-.,/&]\w+)*         # words, numbers, compounds
+    | \.{2,} | -{2,}             # dots and dashes
+    | [^\w\s]                    # any other sign, on its own
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
+class Tokenizer(ABC):
+    """Text <-> pieces. ``fit`` sees the training text once; ``save`` keeps what it learnt beside the model."""
+
+    def fit(self, texts: Iterable[str]) -> None:
+        """Learn the pieces, where a tokenizer has any to learn."""
+
+    @property
+    def inventory(self) -> list[str]:
+        """All the pieces that ``fit`` learnt, whether ``split`` has used them yet or not."""
+        return []
+
+    @abstractmethod
+    def split(self, text: str) -> list[str]: ...
+
+    @abstractmethod
+    def join(self, pieces: list[str]) -> str: ...
+
+    def sample(self, texts: Iterable[str], alpha: float, nbest: int, seed: int) -> list[list[str]]:
+        """One of the ways in which each text can be split, the choice bound to a seed."""
+        raise InputError(
+            f"codec.sampling_alpha={alpha:g}: only sub-words can be sampled, and {type(self).__name__} splits a text "
+            f"in one way: set it to null, or choose tokenizer=sentencepiece."
+        )
+
+    def save(self, directory: Path) -> None:
+        """Write what ``fit`` learnt into a run folder."""
+
+    def load(self, directory: Path) -> None:
+        """Read what ``save`` wrote."""
+
+
+class WordTokenizer(Tokenizer):
+    """Words and punctuation marks.
+
+    Args:
+        lowercase: fold capitals.
+        pretokenized: the text is split into words by spaces already, as in SST and in treebanks.
+    """
+
+    def __init__(self, lowercase: bool, pretokenized: bool) -> None:
+        self.lowercase, self.pretokenized = lowercase, pretokenized
+
+    def split(self, text: str) -> list[str]:
+        text = text.lower() if self.lowercase else text
+        return text.split() if self.pretokenized else WORD.findall(text)
+
+    def join(self, pieces: list[str]) -> str:
+        return " ".join(pieces)
+
+
+class CharacterTokenizer(Tokenizer):
+    """Every character, spaces too; runs of white space count as one."""
+
+    def __init__(self, lowercase: bool) -> None:
+        self.lowercase = lowercase
+
+    def split(self, text: str) -> list[str]:
+        return list(" ".join((text.lower() if self.lowercase else text).split()))
+
+    def join(self, pieces: list[str]) -> str:
+        return "".join(pieces)
+
+
+class SentencePieceTokenizer(Tokenizer):
+    """Sub-words learnt from the training text (Kudo & Richardson, 2018), byte-identical from run to run.
+
+    Args:
+        vocab_size: how many pieces, SentencePiece's own unknown piece included.
+        model_type: ``unigram`` (Kudo, 2018) or ``bpe`` (Sennrich et al., 2016).
+        lowercase: fold capitals.
+    """
+
+    file_name = "tokenizer.model"
+
+    def __init__(self, vocab_size: int, model_type: str, lowercase: bool) -> None:
+        if model_type not in ("unigram", "bpe"):
+            raise InputError(f"codec.tokenizer.model_type is 'unigram' or 'bpe', not '{model_type}'.")
+        self.vocab_size, self.model_type, self.lowercase = vocab_size, model_type, lowercase
+
+    def fit(self, texts: Iterable[str]) -> None:
+        import sentencepiece
+
+        model = io.BytesIO()
+        try:
+            sentencepiece.SentencePieceTrainer.train(
+                sentence_iterator=iter(text.lower() if self.lowercase else text for text in texts),
+                model_writer=model,
+                vocab_size=self.vocab_size,
+                model_type=self.model_type,
+                character_coverage=1.0,
+                num_threads=1,  # the model depends on the number of threads
+                bos_id=-1,
+                eos_id=-1,
+                minloglevel=2,
+            )
+        except RuntimeError as error:
+            raise InputError(self.explain(str(error))) from error
+        self.read(model.getvalue())
+
+    def explain(self, error: str) -> str:
+        """SentencePiece's complaint about the size, as advice; any other as it is."""
+        if found := re.search(r"Vocabulary size too high.*?<= (\d+)", error):
+            return (
+                f"codec.tokenizer.vocab_size={self.vocab_size} is more than this text can fill: set it to at most "
+                f"{found.group(1)}."
+            )
+        if found := re.search(r"Vocabulary size is smaller than required_chars.*?(\d+) vs (\d+)", error):
+            return (
+                f"codec.tokenizer.vocab_size={self.vocab_size} is less than the characters of this text need: set it "
+                f"to more than {found.group(2)}."
+            )
+        return f"SentencePiece could not learn {self.vocab_size} pieces from the training text: {error}"
+
+    def read(self, model: bytes) -> None:
+        import sentencepiece
+
+        self.model = model
+        self.processor = sentencepiece.SentencePieceProcessor(model_proto=model)
+
+    @property
+    def inventory(self) -> list[str]:
+        known = (index for index in range(len(self.processor)) if not self.processor.is_unknown(index))
+        return [self.processor.id_to_piece(index) for index in known]
+
+    def split(self, text: str) -> list[str]:
+        return self.processor.encode(text.lower() if self.lowercase else text, out_type=str)
+
+    def sample(self, texts: Iterable[str], alpha: float, nbest: int, seed: int) -> list[list[str]]:
+        """Sub-word regularisation (Kudo, 2018), or for ``bpe`` merges left out (Provilkov et al., 2020).
+
+        Of a unigram model's ``nbest`` ways (-1 for all) one is drawn by its probability to the power of ``alpha``; of
+        a bpe model's merges a share of ``alpha`` is left out.
+        """
+        import sentencepiece
+
+        sentencepiece.set_random_generator_seed(seed % 2**32)
+        return [
+            self.processor.encode(
+                text.lower() if self.lowercase else text,
+                out_type=str,
+                enable_sampling=True,
+                alpha=alpha,
+                nbest_size=nbest,
+            )
+            for text in texts
+        ]
+
+    def join(self, pieces: list[str]) -> str:
+        return self.processor.decode(pieces)
+
+    def save(self, directory: Path) -> None:
+        write_with(directory / self.file_name, lambda beside: beside.write_bytes(self.model))
+
+    def load(self, directory: Path) -> None:
+        self.read((directory / self.file_name).read_bytes())

@@ -1,0 +1,1 @@
+"""Recurrent cells, one file each: the paper and its equation."""

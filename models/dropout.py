@@ -1,0 +1,34 @@
+"""Dropout, with masks drawn by ``rand``: several times faster on a processor than ``bernoulli_``."""
+
+import torch
+from torch import Tensor, nn
+
+
+class Dropout(nn.Module):
+    """Zero a share of the features (Srivastava et al., 2014): [..., F] -> [..., F].
+
+    Args:
+        rate: the share dropped in training; what is kept is scaled by 1 / (1 - rate).
+    """
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        if not 0 <= rate < 1:
+            raise ValueError(f"A dropout rate is at least 0 and less than 1, not {rate}.")
+        self.rate = rate
+
+    def mask_shape(self, inputs: Tensor) -> tuple[int, ...]:
+        return tuple(inputs.shape)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        if not self.training or self.rate == 0:
+            return inputs
+        kept = torch.rand(self.mask_shape(inputs), device=inputs.device) >= self.rate
+        return inputs * kept.to(inputs.dtype).div_(1 - self.rate)
+
+
+class LockedDropout(Dropout):
+    """Zero the same features at every step of a sentence (Gal & Ghahramani, 2016): [B, T, F] -> [B, T, F]."""
+
+    def mask_shape(self, inputs: Tensor) -> tuple[int, ...]:
+        return inputs.shape[0], 1, inputs.shape[2]

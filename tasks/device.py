@@ -1,0 +1,78 @@
+"""Which device and which precision a run uses, and how it keeps to one seed."""
+
+import contextlib
+import os
+import platform
+import resource
+from pathlib import Path
+
+import torch
+
+from data.errors import InputError
+
+
+def choose_device(name: str) -> torch.device:
+    """``auto`` takes CUDA, else MPS, else the processor."""
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return torch.device(next(kind for kind, there in available.items() if there))
+    if name.split(":")[0] not in available:
+        raise InputError(f"device={name}: choose auto, cpu, cuda or mps.")
+    if not available[name.split(":")[0]]:
+        raise InputError(f"device={name}: this machine has none that PyTorch can use; device=auto takes what there is.")
+    return torch.device(name)
+
+
+def choose_precision(name: str, device: torch.device) -> str:
+    """``auto`` takes bf16 where the hardware multiplies in it, else fp32."""
+    if name not in ("auto", "fp32", "bf16"):
+        raise InputError(f"trainer.precision={name}: choose auto, fp32 or bf16.")
+    if name == "auto":
+        return "bf16" if multiplies_bf16(device) else "fp32"
+    return name
+
+
+def multiplies_bf16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
+
+
+def autocast(device: torch.device, precision: str) -> contextlib.AbstractContextManager[None]:
+    """Matrix products in bf16 where that is the precision, weights and sums in fp32."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
+
+
+def bound_kernel_cache() -> None:
+    """Keep fewer of oneDNN's compiled kernels: each shape of a batch makes some, of about 4 MB each."""
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
+
+
+def be_deterministic(device: torch.device) -> None:
+    """Ask CUDA for kernels that give the same bits twice; those of the processor do."""
+    if device.type == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True, warn_only=True)
+
+
+def peak_memory_mb(device: torch.device) -> float:
+    """The most memory held so far, in MB: of the GPU on CUDA, else of the process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 1e6
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if platform.system() == "Darwin" else peak * 1024 / 1e6
+
+
+def hardware_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return processor_name()
+
+
+def processor_name() -> str:
+    information = Path("/proc/cpuinfo")
+    if information.is_file():
+        for line in information.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()

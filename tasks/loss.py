@@ -1,0 +1,77 @@
+"""What a model hands the trainer."""
+
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class Loss(NamedTuple):
+    """A sum and a count; the trainer divides, so that means are exact whatever the sizes of the batches."""
+
+    total: Tensor  # scalar, in nats
+    number: int  # how many predictions that was: sentences, words or tokens
+
+
+def cross_entropy(logits: Tensor, targets: Tensor, mask: Tensor, label_smoothing: float) -> Loss:
+    """Summed over unmasked positions, in fp32: (logits [..., C], targets [...], mask [...]) -> ``Loss``."""
+    chosen = targets[mask]
+    total = F.cross_entropy(logits[mask].float(), chosen, reduction="sum", label_smoothing=label_smoothing)
+    return Loss(total, len(chosen))
+
+
+def cross_entropy_of_output(output: nn.Linear, features: Tensor, targets: Tensor, label_smoothing: float) -> Loss:
+    """The same of ``output(features)``, for a large vocabulary: ([N, F], [N]) -> ``Loss``."""
+    total = OutputCrossEntropy.apply(features, output.weight, output.bias, targets, label_smoothing)  # type: ignore[no-untyped-call]
+    return Loss(total, len(targets))
+
+
+class OutputCrossEntropy(torch.autograd.Function):
+    """Cross-entropy of softmax(W f + b) against (1 - a) one-hot + a / V, that never holds all the probabilities.
+
+    Some rows at a time give their loss and at once their share of the gradients: that of a logit is its probability
+    less its target. What a / V adds to losses and gradients is a mean over the vocabulary, and is computed as one.
+    """
+
+    rows_at_once = 1024
+
+    @staticmethod
+    def forward(
+        ctx: Any, features: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, label_smoothing: float
+    ) -> Tensor:
+        with torch.autocast(features.device.type, enabled=False):
+            total, *gradients = OutputCrossEntropy.compute(features, weight, bias, targets, label_smoothing)
+        ctx.save_for_backward(*gradients)
+        return total
+
+    @staticmethod
+    def compute(
+        features: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, label_smoothing: float
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The loss, and its gradients by features, weight and bias."""
+        low, shift = weight.to(features.dtype), bias.to(features.dtype)
+        mean_weight, mean_bias, uniform = weight.mean(dim=0), bias.mean(), label_smoothing / len(bias)
+        by_features = torch.empty_like(features)
+        by_weight = (features.sum(dim=0).float() * -uniform).expand_as(weight).contiguous()
+        by_bias = torch.full_like(bias, -uniform * len(features))
+        total = bias.new_zeros(())
+        for first in range(0, len(features), OutputCrossEntropy.rows_at_once):
+            rows = slice(first, first + OutputCrossEntropy.rows_at_once)
+            part, right = features[rows], (torch.arange(len(features[rows]), device=features.device), targets[rows])
+            logits = F.linear(part, low, shift)
+            right_logits = logits[right].float()
+            probabilities = logits.softmax(dim=1)
+            log_likelihoods = probabilities[right].float().clamp(min=torch.finfo(torch.float32).tiny).log()
+            normalizers = right_logits - log_likelihoods
+            mean_logits = part.float() @ mean_weight + mean_bias
+            total -= ((1 - label_smoothing) * log_likelihoods + label_smoothing * (mean_logits - normalizers)).sum()
+            probabilities[right] -= 1 - label_smoothing
+            by_features[rows] = probabilities @ low
+            by_weight += (probabilities.T @ part).float()
+            by_bias += probabilities.sum(dim=0).float()
+        return total, by_features - label_smoothing * mean_weight.to(features.dtype), by_weight, by_bias
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        return *(part * gradient.to(part.dtype) for part in ctx.saved_tensors), None, None

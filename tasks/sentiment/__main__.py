@@ -1,0 +1,18 @@
+"""Train and score a sentiment classifier: ``python -m tasks.sentiment cell=lstm``."""
+
+import hydra
+from omegaconf import DictConfig
+
+from tasks.folders import register_resolvers
+
+
+@hydra.main(version_base="1.3", config_path="../../conf", config_name="sentiment")
+def main(cfg: DictConfig) -> float:
+    register_resolvers()  # named here, so that the worker of a parallel launcher has them before it composes
+    from tasks.run import run  # here, so that --help does not wait for torch
+
+    return run(cfg)
+
+
+if __name__ == "__main__":
+    main()

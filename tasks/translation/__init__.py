@@ -1,0 +1,1 @@
+"""Translation: mismatched lengths, a sentence -> its translation."""

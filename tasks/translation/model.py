@@ -1,0 +1,87 @@
+"""Sentence -> its translation."""
+
+from collections.abc import Callable
+
+import torch
+
+from data.batch import Batch
+from data.translation import Predicted, Written
+from data.vocabulary import BOS, EOS, PAD, UNK
+from models.attention import Memory
+from models.cells.base import State
+from models.decoder import Decoder
+from models.embedding import TokenEmbedding
+from models.encoder import Encoder
+from models.search import BeamSearch
+from models.writer import Writer
+from tasks.loss import Loss, cross_entropy_of_output
+from tasks.model import TaskModel
+
+
+class Translator(TaskModel):
+    """Embed, encode, and write the target one token after the other.
+
+    Args:
+        encoder: the recurrent core.
+        decoder: makes, from the sizes of what it reads and gives, what writes the target.
+        search: finds a likely target.
+        source_vocab_size, target_vocab_size: the sizes of the corpus.
+        embedding_size: E.
+        shared_embedding: one embedding for both languages, which must share their pieces.
+        tied_output: the output's weights are the target embedding.
+        dropout: the share of features dropped, of embeddings.
+        word_dropout: the share of tokens read as unknown in training, on both sides.
+        label_smoothing: the share of probability spread over the vocabulary (Szegedy et al., 2016).
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        decoder: Callable[..., Decoder],
+        search: BeamSearch,
+        source_vocab_size: int,
+        target_vocab_size: int,
+        embedding_size: int,
+        shared_embedding: bool,
+        tied_output: bool,
+        dropout: float,
+        word_dropout: float,
+        label_smoothing: float,
+    ) -> None:
+        super().__init__()
+        self.embedding = TokenEmbedding(source_vocab_size, embedding_size, dropout, word_dropout, UNK)
+        self.encoder = encoder
+        target = TokenEmbedding(target_vocab_size, embedding_size, dropout, word_dropout, UNK)
+        if shared_embedding:
+            target.vectors = self.embedding.vectors
+        writing = decoder(input_size=embedding_size, memory_size=encoder.output_size, output_size=embedding_size)
+        self.writer = Writer(target, writing, begin=BOS, end=EOS, never=(PAD, UNK, BOS), tied=tied_output)
+        self.search, self.label_smoothing = search, label_smoothing
+
+    def read(self, batch: Batch) -> tuple[Memory, State]:
+        """What is known of the source before a word is written."""
+        encoding = self.encoder(self.embedding(batch.tokens, batch.mask), batch.mask)
+        return self.writer.decoder.start(encoding, batch.mask)
+
+    def loss(self, batch: Batch) -> Loss:
+        features, _ = self.writer(batch.targets, batch.target_mask, *self.read(batch))
+        scored = batch.target_mask
+        return cross_entropy_of_output(
+            self.writer.output, features[scored], batch.targets[scored], self.label_smoothing
+        )
+
+    def predict(self, batch: Batch) -> list[Predicted]:
+        """The n best of a beam search, and the attention behind the best of each."""
+        with torch.autocast(batch.tokens.device.type, enabled=False):  # near ties must not hang on rounding
+            memory, state = self.read(batch)
+            found = self.writer.search(self.search, memory, state, self.search.limits(batch.mask))
+            attention = self.writer.attention([nbest[0].tokens for nbest in found], memory, state)
+        sources = [tokens[mask].tolist() for tokens, mask in zip(batch.tokens, batch.mask, strict=True)]
+        written = [[Written(tokens, score) for tokens, score, _ in nbest] for nbest in found]
+        return list(map(Predicted, sources, written, attention))
+
+    def predict_quickly(self, batch: Batch) -> list[Predicted]:
+        """Greedy."""
+        memory, state = self.read(batch)
+        written = self.writer.greedy(memory, state, self.search.limits(batch.mask))
+        return [Predicted([], [Written(tokens, 0.0)], []) for tokens in written]

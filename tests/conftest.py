@@ -1,0 +1,117 @@
+"""What several tests stand on: the configs, and small data sets written here."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from hydra import compose, initialize
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, open_dict
+
+import tasks.folders
+from data.batch import Batch
+from tasks.model import TaskModel
+
+ROOT = Path(__file__).parents[1]
+CONF = ROOT / "conf"
+
+assert tasks.folders.run_name  # composing a run folder needs its resolver
+
+
+def options(group: str) -> list[str]:
+    """The names in a config group: a new file is tested the day it is born."""
+    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> None:
+    """Small tensors gain nothing from threads."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def composed() -> Iterator[Callable[..., DictConfig]]:
+    """``composed(task, *overrides)``: a config as the command line gives it."""
+    with initialize(version_base="1.3", config_path="../conf"):
+        yield lambda task, *overrides: compose(task, overrides=list(overrides))
+
+
+@pytest.fixture
+def reviews(tmp_path: Path) -> Path:
+    """A folder with train, validation and test JSON-lines of short reviews with two labels."""
+    folder = tmp_path / "reviews"
+    folder.mkdir()
+    for split, offset in {"train": 0, "validation": 1, "test": 2}.items():
+        rows = []
+        for number in range(40):
+            good = number % 2 == 0
+            cue = ["warm", "bright", "fine"] if good else ["dull", "flat", "bleak"]
+            filler = " ".join(["and so on"] * ((number + offset) % 4))
+            rows.append({"text": f"A {cue[number % 3]} film {filler} .", "label": "good" if good else "bad"})
+        (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder
+
+
+@pytest.fixture
+def files(reviews: Path) -> list[str]:
+    """The overrides that read ``reviews``."""
+    return [
+        "data=files",
+        "codec.min_count=1",
+        *(f"data.{split}={reviews / split}.jsonl" for split in ("train", "validation", "test")),
+    ]
+
+
+SMALL = [
+    "model.embedding_size=8",
+    "model.encoder.hidden_size=8",
+    "trainer.max_epochs=3",
+    "trainer.precision=fp32",
+    "trainer.batch_sentences=8",
+    "device=cpu",
+]
+
+
+@pytest.fixture
+def launch(tmp_path: Path) -> Iterator[Callable[..., Path]]:
+    """``launch(task, *overrides, folder=...)``: a small run in this process, as the command line starts it.
+
+    With ``mode=RunMode.MULTIRUN`` it is a job of a sweep.
+    """
+
+    def start(task: str, *overrides: str, folder: str = "run", mode: RunMode = RunMode.RUN) -> Path:
+        from tasks.run import run
+
+        directory = tmp_path / folder
+        directory.mkdir(parents=True, exist_ok=True)
+        with initialize(version_base="1.3", config_path="../conf"):
+            cfg = compose(task, overrides=[*SMALL, *overrides], return_hydra_config=True)
+        with open_dict(cfg):
+            cfg.hydra.runtime.output_dir = str(directory)
+            cfg.hydra.mode = mode
+            cfg.hydra.job.config_name = task
+        HydraConfig.instance().set_config(cfg)
+        with open_dict(cfg):
+            del cfg["hydra"]
+        run(cfg)
+        return directory
+
+    yield start
+    HydraConfig.instance().cfg = None
+
+
+def assert_learns(model: TaskModel, batch: Batch, steps: int) -> None:
+    """Every parameter has a gradient, and some steps on one batch more than halve its loss."""
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.03)
+    losses = []
+    for _ in range(steps):
+        loss = model.loss(batch)
+        optimizer.zero_grad()
+        loss.total.backward()
+        assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+        optimizer.step()
+        losses.append(loss.total.item() / loss.number)
+    assert losses[-1] < 0.5 * losses[0]

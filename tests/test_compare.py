@@ -1,0 +1,388 @@
+"""Comparison of runs: the statistics against values known otherwise, what may be averaged, and what is told."""
+
+import csv
+import json
+import subprocess
+from collections.abc import Callable, Mapping
+from html.parser import HTMLParser
+from pathlib import Path
+from shutil import which
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from scipy import stats
+
+from tasks.compare import main
+from tasks.comparison import Pair, SentenceTests, compare
+from tasks.groups import Section, sections
+from tasks.records import find
+from tasks.statistics import (
+    bootstrap_interval,
+    holm,
+    mean_interval,
+    over_seeds,
+    over_sentences,
+    pareto_front,
+    prediction_interval,
+    randomisation_p,
+)
+
+CELLS = {"lstm": "LSTMCell", "gru": "GRUCell", "rnn": "RNNCell"}
+SENTENCES = 200
+
+
+def write_run(
+    root: Path, cell: str, seed: int, share: float, pooling: str = "Max", data: str = "a", **changes: Any
+) -> Path:
+    """A run folder whose first ``share`` of sentences, in an order of the seed's, are right."""
+    folder = root / f"{cell}-{pooling}-{data}-{seed}"
+    folder.mkdir(parents=True)
+    target = {"cell": {"_target_": f"models.cells.{cell}.{CELLS[cell]}"}}
+    model = {"encoder": target, "pooling": {"_target_": f"models.pooling.{pooling}Pooling"}}
+    config = {"task": "sentiment", "seed": seed, "data": {"path": None, "name": data}, "model": model}
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    right = np.zeros(SENTENCES, dtype=bool)
+    right[np.random.default_rng(seed).permutation(SENTENCES)[: round(share * SENTENCES)]] = True
+    rows = [{"text": f"text {i}", "label": "good", "prediction": "good" if r else "bad"} for i, r in enumerate(right)]
+    (folder / "predictions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    epochs = [{"epoch": e, "train_loss": 1 / e, "validation": {"accuracy": share - 0.1 / e}} for e in (1, 2, 3)]
+    (folder / "history.jsonl").write_text("".join(json.dumps(row) + "\n" for row in epochs))
+    scores = {
+        "accuracy": float(right.mean()),
+        "per_class": {"good": {"precision": 1.0, "recall": share, "f1": share, "count": SENTENCES}},
+        "by_length": {"0-4": {"accuracy": share, "count": 120}, "5-9": {"accuracy": share - 0.1, "count": 80}},
+    }
+    content = {
+        "schema": 1,
+        "status": "ok",
+        "task": "sentiment",
+        "experiment": None,
+        "cell": cell,
+        "config_id": f"{cell}{pooling}",
+        "seed": seed,
+        "data": {
+            "name": data,
+            "sha256": {"train": data * 64, "test": "t" * 64},
+            "sizes": {"train": 1000, "test": SENTENCES},
+        },
+        "parameters": 1000,
+        "environment": {"python": "3.11", "torch": "2", "cpu": "one", "threads": 1, "commit": "c" * 40, "dirty": False},
+        "metrics": {"validation": {"accuracy": share}, "test": scores},
+        "selection": {"metric": "accuracy", "epoch": 3, "score": share},
+        "training": {
+            "epochs": 3, "seconds": 10.0, "tokens": 1000, "tokens_per_second": {"rnn": 300.0}.get(cell, 100.0),
+            "kernel": "ATen", "precision": "fp32",
+        },
+        "ended": f"2026-01-01T00:00:{seed:02d}+00:00",
+    }  # fmt: skip
+    (folder / "result.json").write_text(json.dumps(content | changes))
+    return folder
+
+
+@pytest.fixture
+def sweep(tmp_path: Path) -> Path:
+    """Three cells, three seeds, and one more of which the lstm failed and the rnn is missing."""
+    root = tmp_path / "sweep"
+    for cell, share in (("lstm", 0.9), ("gru", 0.8), ("rnn", 0.6)):
+        for seed in (1, 2, 3):
+            write_run(root, cell, seed, share + 0.01 * seed * (1 if cell == "lstm" else 2))
+    write_run(root, "gru", 4, 0.84)
+    write_run(root, "lstm", 4, 0.5, status="diverged", reason="The loss is no number.", metrics={})
+    return root
+
+
+def only(root: Path, **options: Any) -> Section:
+    (section,) = sections(find([root]).records, **options)
+    return section
+
+
+def pairs_of(section: Section) -> list[Pair]:
+    return compare(section, SentenceTests(section))
+
+
+def test_the_interval_of_a_mean_is_that_of_student() -> None:
+    scores = [1.0, 2.0, 3.0, 4.0]
+    half = 3.182446 * 1.290994 / 2  # t(3, 97.5 %), standard deviation, square root of 4
+    assert mean_interval(scores) == pytest.approx((2.5 - half, 2.5 + half), abs=1e-5)
+    assert prediction_interval(scores, 0.95) == pytest.approx((2.5 - half * 5**0.5, 2.5 + half * 5**0.5), abs=1e-5)
+    assert mean_interval([1.0]) is None and prediction_interval([1.0], 0.95) is None
+
+
+def test_seeds_are_paired_where_both_have_them() -> None:
+    first, second = {1: 80.0, 2: 82.0, 3: 81.0, 9: 50.0}, {1: 79.0, 2: 80.5, 3: 80.5}
+    found = over_seeds(first, second)
+    expected = stats.ttest_rel([80, 82, 81], [79, 80.5, 80.5])
+    assert found.mean == pytest.approx(1.0) and found.counts == (3,)
+    assert found.p == pytest.approx(expected.pvalue)
+    assert (found.low, found.high) == pytest.approx(tuple(expected.confidence_interval(0.95)))
+
+
+def test_seeds_that_differ_are_compared_by_welch() -> None:
+    first, second = {1: 80.0, 2: 82.0}, {3: 79.0, 4: 80.5, 5: 80.0}
+    found = over_seeds(first, second)
+    expected = stats.ttest_ind([80, 82], [79, 80.5, 80], equal_var=False)
+    assert found.p == pytest.approx(expected.pvalue) and found.counts == (2, 3)
+    assert (found.low, found.high) == pytest.approx(tuple(expected.confidence_interval(0.95)))
+
+
+@pytest.mark.parametrize("second", [{1: 79.0}, {2: 79.0}])
+def test_one_seed_gives_no_p_value(second: Mapping[int, float]) -> None:
+    found = over_seeds({1: 80.0}, second)
+    assert found.mean == 1 and found.p is None and found.low is None
+
+
+def test_differences_that_are_all_alike() -> None:
+    assert over_seeds({1: 80.0, 2: 81.0}, {1: 80.0, 2: 81.0}).p == pytest.approx(1)
+    found = over_seeds({1: 80.0, 2: 81.0}, {1: 79.0, 2: 80.0})
+    assert found.test == "Welch's t test" and found.p == pytest.approx(stats.ttest_ind([80, 81], [79, 80]).pvalue)
+    assert over_seeds({1: 80.0, 2: 80.0}, {1: 79.0, 2: 79.0}).p is None
+
+
+def test_randomisation_of_one_seed_is_the_sign_test() -> None:
+    differences = np.array([1.0] * 15 + [-1.0] * 5 + [0.0] * 180)
+    assert randomisation_p(differences) == pytest.approx(stats.binomtest(15, 20).pvalue, abs=0.01)
+    assert randomisation_p(np.zeros(10)) == 1
+
+
+def test_randomisation_of_several_seeds_agrees_with_flipping_each_sign() -> None:
+    generator = np.random.default_rng(1)
+    differences = generator.choice([-1.0, -0.5, 0.0, 0.5, 1.0], 60, p=[0.1, 0.15, 0.3, 0.25, 0.2])
+    signs = generator.choice([-1, 1], (20_000, 60))
+    expected = np.mean(np.abs(signs @ differences) >= abs(differences.sum()) - 1e-9)
+    assert randomisation_p(differences) == pytest.approx(expected, abs=0.01)
+
+
+def test_the_bootstrap_agrees_with_that_of_scipy() -> None:
+    differences = np.random.default_rng(2).choice([-1.0, 0.0, 1.0], 300, p=[0.1, 0.7, 0.2])
+    low, high = stats.bootstrap((differences,), np.mean, method="percentile", rng=0).confidence_interval
+    assert bootstrap_interval(differences, np.ones(300)) == pytest.approx((low, high), abs=0.01)
+
+
+def test_words_count_by_their_sentences() -> None:
+    found = over_sentences(np.array([3.0, 2.0, 5.0]), np.array([2.0, 2.0, 3.0]), np.array([4.0, 2.0, 6.0]))
+    assert found.mean == pytest.approx(3 / 12)
+
+
+def test_holm_by_hand() -> None:
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.6, 0.5]) == pytest.approx([1.0, 1.0]) and holm([]) == []
+
+
+def test_the_front_has_what_nothing_beats() -> None:
+    assert pareto_front([(1, 50), (2, 70), (3, 60), (2, 65), (4, 80)]) == [0, 1, 4]
+
+
+def test_seeds_of_a_config_are_one_group(sweep: Path) -> None:
+    section = only(sweep)
+    assert [group.name for group in section.scored] == ["lstm", "gru", "rnn"]
+    assert [group.rank for group in section.scored] == [1, 2, 3]
+    lstm, gru, rnn = section.scored
+    assert lstm.scores == pytest.approx({1: 91, 2: 92, 3: 93}) and lstm.mean == pytest.approx(92)
+    assert lstm.deviation == pytest.approx(1) and lstm.interval == pytest.approx((89.515862, 94.484138))
+    assert [(r.seed, r.status) for r in lstm.failed] == [(4, "diverged")] and lstm.missing == []
+    assert gru.missing == [] and rnn.missing == [4]
+
+
+def test_data_are_never_mixed(tmp_path: Path) -> None:
+    for data in ("a", "b"):
+        write_run(tmp_path, "lstm", 1, 0.8, data=data)
+    other = write_run(tmp_path, "lstm", 1, 0.7, data="c")
+    content = json.loads((other / "result.json").read_text())
+    content["data"]["sha256"]["test"] = "u" * 64
+    (other / "result.json").write_text(json.dumps(content))
+    found = sections(find([tmp_path]).records)
+    assert [[group.name for group in section.groups] for section in found] == [["a", "b"], ["lstm"]]
+    assert all(len(group.scores) == 1 for section in found for group in section.groups)
+
+
+def test_axes_name_the_groups_and_never_merge_them(tmp_path: Path) -> None:
+    for cell in ("lstm", "gru"):
+        for pooling in ("Max", "MaxMean"):
+            write_run(tmp_path, cell, 1, 0.8, pooling=pooling)
+    names = {group.name for group in only(tmp_path).groups}
+    assert names == {f"{cell}, pooling {pooling}" for cell in ("lstm", "gru") for pooling in ("max", "max_mean")}
+    by_pooling = [group.name for group in only(tmp_path, by=["pooling"]).groups]
+    assert len(set(by_pooling)) == 4 and all(name.startswith("pooling max") for name in by_pooling)
+    with pytest.raises(ValueError, match=r"--by depth: no config has such a key\. They differ in: cell"):
+        only(tmp_path, by=["depth"])
+
+
+def test_pairs_are_tested_over_seeds_and_on_sentences(sweep: Path) -> None:
+    pairs = {(pair.better.name, pair.worse.name): pair for pair in pairs_of(only(sweep))}
+    assert pairs.keys() == {("lstm", "gru"), ("lstm", "rnn"), ("gru", "rnn")}
+    pair = pairs["lstm", "rnn"]
+    assert pair.sure and pair.seeds.mean == pytest.approx(28) and pair.sentences is not None
+    assert pair.sentences.mean == pytest.approx(28) and pair.sentences.corrected == pytest.approx(3 / 10_001)
+    assert pair.sentence.startswith("lstm beats rnn by 28.00 points, 95 % interval 25.52 to 30.48, p < 0.001, 3 seeds;")
+
+
+def test_the_later_of_two_runs_of_a_seed_counts(sweep: Path) -> None:
+    write_run(sweep / "again", "rnn", 1, 0.5, ended="2027")
+    section = only(sweep)
+    assert section.scored[-1].scores[1] == pytest.approx(50)
+    assert "Seed 1 of config rnnMax was run more than once" in section.notes[0]
+
+
+def test_predictions_of_other_sentences_are_not_paired(sweep: Path) -> None:
+    for path in sweep.glob("rnn*/predictions.jsonl"):
+        path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+    assert [pair.sentences is None for pair in pairs_of(only(sweep))] == [False, True, True]
+
+
+def tagged(right: int) -> str:
+    rows = [
+        {"words": ["a", "b"], "tags": ["X", "Y"], "predictions": ["X", "Y" if i < right else "X"]} for i in range(9)
+    ]
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+def test_tags_are_counted_by_word(tmp_path: Path) -> None:
+    for cell, right in (("lstm", 8), ("gru", 2)):
+        folder = write_run(tmp_path, cell, 1, 0.8, data="a")
+        content = json.loads((folder / "result.json").read_text())
+        content["data"]["sizes"]["test"] = 9
+        (folder / "result.json").write_text(json.dumps(content))
+        (folder / "predictions.jsonl").write_text(tagged(right))
+    (pair,) = pairs_of(only(tmp_path))
+    assert pair.sentences is not None and abs(pair.sentences.mean) == pytest.approx(100 * 6 / 18)
+
+
+def write_translation(root: Path, cell: str, seed: int, bleu: float, words: str) -> None:
+    folder = write_run(root, cell, seed, 0.5)
+    content = json.loads((folder / "result.json").read_text())
+    content |= {"task": "translation", "metrics": {"validation": {"bleu": bleu}, "test": {"bleu": bleu}}}
+    content["selection"]["metric"], content["data"]["sizes"]["test"] = "bleu", 30
+    (folder / "result.json").write_text(json.dumps(content))
+    rows = [
+        {"source": "ein Satz", "reference": f"this is the sentence {i} .", "prediction": f"{words} sentence {i} ."}
+        for i in range(30)
+    ]
+    (folder / "predictions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def test_translations_are_tested_by_sacrebleu(tmp_path: Path) -> None:
+    for seed in (1, 2):
+        write_translation(tmp_path, "lstm", seed, 60.0 + seed, "this is the")
+        write_translation(tmp_path, "gru", seed, 20.0 + 3 * seed, "that was one")
+    section = only(tmp_path)
+    assert section.scored[0].mean == pytest.approx(61.5)
+    (pair,) = pairs_of(section)
+    assert pair.better.name == "lstm" and pair.sentences is not None
+    assert pair.sentences.mean > 40 and pair.sentences.p is not None and pair.sentences.p < 0.01
+
+
+def test_the_command_writes_all_forms(sweep: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    forms = {form: tmp_path / f"out.{form}" for form in ("csv", "json", "markdown")}
+    main([str(sweep), *(word for form, path in forms.items() for word in (f"--{form}", str(path)))])
+    shown = capsys.readouterr().out
+    for said in ("sentiment on a: test accuracy", "lstm beats rnn by 28.00 points", "3, 4 diverged", "3, 4 missing"):
+        assert said in shown.replace("\n", " ")
+    rows = list(csv.DictReader(forms["csv"].open()))
+    assert [row["name"] for row in rows] == ["lstm", "gru", "rnn"] and float(rows[0]["mean"]) == pytest.approx(92)
+    content = json.loads(forms["json"].read_text())["sections"][0]
+    assert content["groups"][0]["scores"].keys() == {"1", "2", "3"} and len(content["pairs"]) == 3
+    assert content["pairs"][0]["over_seeds"]["test"] == "paired t test"
+    markdown = forms["markdown"].read_text()
+    assert "| 1 | lstm | 92.00 | 1.00 |" in markdown and "The loss is no number." in markdown
+
+
+class Elements(HTMLParser):
+    """Every element of a page, and whether all that were opened are closed."""
+
+    VOID = ("meta", "br", "link", "img")
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+@pytest.fixture
+def page(sweep: Path, tmp_path: Path) -> Path:
+    """A page of several sections, with names that would be markup."""
+    for seed in (1, 2):
+        write_translation(sweep / "translations", "lstm", seed, 60.0 + seed, "this is <b>the</b>")
+        write_translation(sweep / "translations", "gru", seed, 20.0 + 3 * seed, "that was one")
+    main([str(sweep), "--html", str(tmp_path / "page.html")])
+    return tmp_path / "page.html"
+
+
+def test_the_page_is_whole_and_needs_nothing_beside_itself(page: Path) -> None:
+    text = page.read_text()
+    elements = Elements(text)
+    assert elements.open == [] and "://" not in text and "@import" not in text
+    links = [value for _, attributes in elements.found for key in ("href", "src") if (value := attributes.get(key))]
+    assert links and all(link.startswith("#") for link in links)
+    ids = [value for _, attributes in elements.found if (value := attributes.get("id"))]
+    assert len(ids) == len(set(ids)) and {link[1:] for link in links} <= set(ids)
+    headings = ("Quality against cost", "Learning curves", "By length", "By class", "Better by lstm", "Environment")
+    for said in ("lstm scores 92.00", "&lt;b&gt;the", "model.encoder.cell._target_", "4 diverged", *headings):
+        assert said in text
+    assert "<b>the</b>" not in text
+    assert sum(tag == "svg" for tag, _ in elements.found) == 7
+
+
+@pytest.mark.skipif(not (CHROMIUM := which("chromium") or which("chromium-browser")), reason="needs Chromium")
+def test_the_page_renders_and_sorts_without_script_errors(page: Path, tmp_path: Path) -> None:
+    click = "document.querySelectorAll('.ranking th')[2].click();document.querySelectorAll('.ranking th')[2].click();"
+    page.write_text(page.read_text().replace("</body>", f"<script>{click}</script></body>"))
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
+    options += ["--disable-background-networking", "--disable-component-update", f"--user-data-dir={tmp_path / 'user'}"]
+    done = subprocess.run(
+        [str(CHROMIUM), *options, "--enable-logging=stderr", "--dump-dom", page.as_uri()],
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert "CONSOLE" not in done.stderr and "Uncaught" not in done.stderr
+    body = done.stdout.partition("<tbody>")[2].partition("</tbody>")[0]
+    places = [body.index(f'data-value="{cell}"') for cell in ("rnn", "gru", "lstm")]
+    assert places == sorted(places)
+
+
+def test_what_cannot_be_read_is_said_skipped_and_counted(sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bad: dict[str, Callable[[dict[str, Any]], str]] = {
+        "truncated": lambda content: json.dumps(content)[:100],
+        "foreign": lambda content: '{"loss": 1}',
+        "list": lambda content: "[]",
+        "schema": lambda content: json.dumps(content | {"schema": 2}),
+        "nan": lambda content: json.dumps(content | {"metrics": {"test": {"accuracy": float("nan")}}}),
+    }
+    for name, spoil in bad.items():
+        folder = write_run(sweep / name, "rnn", 9, 0.9)
+        (folder / "result.json").write_text(spoil(json.loads((folder / "result.json").read_text())))
+    (write_run(sweep / "unfinished", "rnn", 9, 0.9) / "result.json").unlink()
+    main([str(sweep)])
+    shown = capsys.readouterr().out
+    for said in ("5 files were skipped:", "truncated, or no JSON", "names no schema", "schema 2; this version reads"):
+        assert said in shown
+    assert "test accuracy is nan: no number" in shown and "seed 9: unfinished. The run left no result." in shown
+
+
+def test_an_empty_folder_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for folder, said in ((tmp_path, "There is no run under"), (tmp_path / "gone", "There is no folder")):
+        with pytest.raises(SystemExit) as ended:
+            main([str(folder)])
+        assert ended.value.code == 2 and said in capsys.readouterr().err
+
+
+def test_failed_runs_alone_are_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = write_run(tmp_path, "lstm", 1, 0.5, status="failed", reason="No such file.")
+    content = json.loads((folder / "result.json").read_text())
+    early = {key: content[key] for key in ("schema", "status", "reason", "task", "cell", "config_id", "seed")}
+    (folder / "result.json").write_text(json.dumps(early))
+    main([str(tmp_path)])
+    shown = capsys.readouterr().out
+    assert "No run came to a score." in shown and "seed 1: failed. No such file." in shown

@@ -1,0 +1,106 @@
+"""Promises over conf/: every file composes, and every part that it names keeps the contract of its kind."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import CONF, SMALL, assert_learns, options
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from data.corpus import Corpus
+from models.encoder import Encoding
+from tasks.folders import config_id
+from tasks.run import build
+
+TASKS = [path.stem for path in sorted(CONF.glob("*.yaml")) if path.stem != "base"]
+EXPERIMENTS = [path.relative_to(CONF / "experiment") for path in sorted((CONF / "experiment").rglob("*.yaml"))]
+
+
+def corpus_of(cfg: DictConfig) -> Corpus:
+    return Corpus(build(cfg.data), build(cfg.codec), **cfg.split)
+
+
+@pytest.mark.parametrize("pooling", options("pooling"))
+@pytest.mark.parametrize("cell", options("cell"))
+def test_every_cell_with_every_pooling_learns_from_a_batch(
+    composed: Callable, files: list[str], cell: str, pooling: str
+) -> None:
+    cfg = composed("sentiment", f"cell={cell}", f"pooling={pooling}", *SMALL, *files, "model.dropout=0")
+    corpus = corpus_of(cfg)
+    torch.manual_seed(0)
+    model = build(cfg.model, **corpus.sizes)
+    batch = next(iter(corpus.splits["train"].shuffled(4096, 64, seed=0)))
+    assert_learns(model, batch, steps=30)
+    assert len(corpus.codec.decode(model.predict(batch))) == len(batch.rows)
+
+
+@pytest.mark.parametrize("pooling", options("pooling"))
+def test_padding_never_changes_what_is_pooled(composed: Callable, pooling: str) -> None:
+    torch.manual_seed(0)
+    pool = instantiate(composed("sentiment", f"pooling={pooling}").model.pooling)(6)
+    outputs, final = torch.randn(1, 3, 6), torch.randn(1, 6)
+    alone = pool(Encoding(outputs, final), torch.ones(1, 3, dtype=torch.bool))
+    padded = torch.cat([outputs, torch.zeros(1, 2, 6)], dim=1)
+    together = pool(Encoding(padded, final), torch.tensor([[True, True, True, False, False]]))
+    assert alone.shape == (1, pool.output_size)
+    torch.testing.assert_close(together, alone)
+
+
+@pytest.mark.parametrize("tokenizer", options("tokenizer"))
+def test_every_tokenizer_reads_new_text_after_a_reload(
+    composed: Callable, files: list[str], tmp_path: Path, tokenizer: str
+) -> None:
+    size = ["codec.tokenizer.vocab_size=22"] if tokenizer == "sentencepiece" else []
+    cfg = composed("sentiment", f"tokenizer={tokenizer}", *size, *files)
+    codec = corpus_of(cfg).codec
+    codec.save(tmp_path)
+    again = build(cfg.codec)
+    again.load(tmp_path)
+    for text in ("A warm film .", "", "  ", "Æther!", "dull " * 50):
+        assert codec.read(text) == again.read(text) != []
+    assert again.sizes == codec.sizes
+
+
+@pytest.mark.parametrize("schedule", options("schedule"))
+def test_every_schedule_rises_and_never_passes_the_peak(composed: Callable, schedule: str) -> None:
+    factor = instantiate(composed("sentiment", f"schedule={schedule}").schedule)
+    assert factor(0.0) == 0
+    assert factor(0.05) == pytest.approx(1)
+    assert all(0 <= factor(step / 100) <= 1 for step in range(101))
+
+
+@pytest.mark.parametrize("encoder", options("encoder"))
+@pytest.mark.parametrize("task", TASKS)
+def test_every_encoder_composes_in_every_task(composed: Callable, task: str, encoder: str) -> None:
+    assert instantiate(composed(task, f"encoder={encoder}").model.encoder).output_size > 0
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS, ids=str)
+def test_every_experiment_composes_and_names_its_command(composed: Callable, experiment: Path) -> None:
+    task = experiment.parts[0]
+    composed(task, f"experiment={experiment.with_suffix('')}")
+    head = (CONF / "experiment" / experiment).read_text().splitlines()[:6]
+    assert any(re.search(rf"python -m tasks\.{task}.* experiment={experiment.with_suffix('')}", line) for line in head)
+
+
+@pytest.mark.parametrize("path", sorted(CONF.rglob("*.yaml")), ids=lambda path: str(path.relative_to(CONF)))
+def test_every_config_opens_with_what_it_is(path: Path) -> None:
+    lines = [line for line in path.read_text().splitlines() if not line.startswith("# @package")]
+    assert lines[0].startswith("# ")
+
+
+def test_the_config_id_is_that_of_the_experiment(composed: Callable) -> None:
+    def identity(*overrides: str) -> str:
+        return config_id(composed("sentiment", "data=sst2", *overrides))
+
+    assert identity() == identity("seed=7", "device=cpu", "threads=1", "resume=true", "data.path=elsewhere")
+    assert len({identity(), identity("cell=gru"), identity("model.dropout=0.2"), identity("pooling=mean")}) == 4
+
+
+def test_the_saved_config_has_the_same_id(composed: Callable, tmp_path: Path) -> None:
+    cfg = composed("sentiment")
+    (tmp_path / "config.yaml").write_text(OmegaConf.to_yaml(cfg, resolve=True))
+    assert config_id(OmegaConf.load(tmp_path / "config.yaml")) == config_id(cfg)

@@ -1,0 +1,132 @@
+"""Sentence pairs as users have them, and the sentence that each mistake gets."""
+
+import json
+from pathlib import Path
+
+import pyarrow
+import pytest
+from conftest import CONF
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+from pyarrow import parquet
+
+from data.classification import LabelledText
+from data.corpus import Corpus, content_hash
+from data.errors import InputError
+from data.sources.parallel import FilePairs, HubPairs
+from data.tokenizers import SentencePieceTokenizer
+from data.translation import SentencePair, TranslationCodec
+
+PAIRS = [("Zwei Hunde, zwei Katzen.", "Two dogs, two cats."), ('"Größe"\tzählt', 'size "counts"'), ("ja", "yes")]
+
+
+def write(path: Path) -> Path:
+    if path.suffix == ".jsonl":
+        path.write_text("".join(json.dumps({"en": en, "de": de}) + "\n" for de, en in PAIRS), encoding="utf-8")
+    elif path.suffix == ".parquet":
+        parquet.write_table(pyarrow.table({"de": [de for de, _ in PAIRS], "en": [en for _, en in PAIRS]}), path)
+    elif path.suffix in (".tsv", ".csv"):
+        mark = "\t" if path.suffix == ".tsv" else ","
+        rows = (mark.join('"' + text.replace('"', '""') + '"' for text in pair) + "\n" for pair in PAIRS)
+        path.write_text(f"de{mark}en\n" + "".join(rows), encoding="utf-8")
+    else:
+        for number, language in enumerate(("de", "en")):
+            lines = "".join(pair[number] + "\n" for pair in PAIRS)
+            path.with_name(f"{path.name}.{language}").write_text(lines, encoding="utf-8")
+    return path
+
+
+def pairs(train: Path, source: str = "de", target: str = "en") -> FilePairs:
+    return FilePairs(str(train), None, None, source, target)
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.tsv", "a.csv", "a.parquet", "a"])
+def test_every_kind_of_file_gives_the_same_pairs(tmp_path: Path, name: str) -> None:
+    examples = pairs(write(tmp_path / name)).read("train")
+    assert [tuple(example) for example in examples] == PAIRS
+    assert content_hash(examples) == content_hash([SentencePair(*pair) for pair in PAIRS])
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a"])
+def test_the_direction_turns_round(tmp_path: Path, name: str) -> None:
+    source = pairs(write(tmp_path / name), source="en", target="de")
+    assert source.read("train")[2] == ("yes", "ja")
+    assert source.origin()["direction"] == "en-de"
+
+
+def test_text_files_from_windows_and_without_a_last_line_end(tmp_path: Path) -> None:
+    (tmp_path / "a.de").write_bytes(b"\xef\xbb\xbfeins\r\nzwei\r\n")
+    (tmp_path / "a.en").write_bytes(b"one\ntwo")
+    assert pairs(tmp_path / "a").read("train") == [("eins", "one"), ("zwei", "two")]
+
+
+@pytest.mark.parametrize(
+    "files, name, said",
+    [
+        (
+            {"a.de": "eins\nzwei\n", "a.en": "one\n"},
+            "a",
+            r"not have the same number of lines: .*a\.en ends before line 2",
+        ),
+        (
+            {"a.de": "eins\n", "a.en": "one\ntwo\n"},
+            "a",
+            r"not have the same number of lines: .*a\.de ends before line 2",
+        ),
+        ({"a.de": "eins\nzwei\n", "a.en": "one\n \n"}, "a", r"a\.en:2: the line is empty: .* out of both files"),
+        ({"a.de": "eins\n", "a.en": b"\xff\n"}, "a", r"a\.en:1: byte 1 of the line is not UTF-8"),
+        ({"a.de": "eins\n"}, "a", r"a is neither a table .* nor the beginning of .*: there is no file .*a\.en"),
+        ({"a.de": "", "a.en": ""}, "a", r"a: the train split is empty"),
+        ({"a.tsv": "de\tfr\neins\tun\n"}, "a.tsv", r"a\.tsv:1: there is no column 'en'; it has de, fr"),
+        ({"a.tsv": "de\ten\neins\tone\n\ttwo\n"}, "a.tsv", r"a\.tsv:3: there is no text in column 'de'"),
+        ({"a.jsonl": '{"de": "eins", "en": null}\n'}, "a.jsonl", r"a\.jsonl:1: there is no text in column 'en'"),
+        ({"a.jsonl": '{"de": "eins"}\n'}, "a.jsonl", r"a\.jsonl:1: there is no column 'en'; it has de"),
+        ({}, "a.jsonl", r"There is no file .*a\.jsonl"),
+    ],
+)
+def test_a_mistake_is_named_by_file_and_line(
+    tmp_path: Path, files: dict[str, str | bytes], name: str, said: str
+) -> None:
+    for file, content in files.items():
+        (tmp_path / file).write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(InputError, match=said):
+        pairs(tmp_path / name).read("train")
+
+
+def test_two_different_languages_are_needed(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"data\.source and data\.target are both 'de': give two languages"):
+        pairs(tmp_path / "a", source="de", target="de")
+
+
+def test_a_copy_of_a_hub_data_set_is_read_in_its_layout(tmp_path: Path) -> None:
+    for split in ("train", "val", "test"):
+        write(tmp_path / f"{split}.jsonl")
+    source = HubPairs("captions", "nobody/captions", None, str(tmp_path), "en", "de")
+    for split in ("train", "validation", "test"):
+        assert source.read(split) == [(en, de) for de, en in PAIRS]
+    assert source.origin() == {"source": "local copy", "revision": None, "direction": "en-de"}
+    with pytest.raises(InputError, match="captions, split train: there is no column 'fr'; it has en, de"):
+        HubPairs("captions", "nobody/captions", None, str(tmp_path), "fr", "de").read("train")
+
+
+def test_what_is_on_no_hub_asks_for_its_folder() -> None:
+    source = instantiate(OmegaConf.load(CONF / "data" / "tatoeba_de_en.yaml"))
+    with pytest.raises(InputError, match=r"tatoeba_de_en is not on the Hugging Face hub: .* data\.path=DIR"):
+        source.read("train")
+
+
+def test_without_validation_and_test_files_a_part_is_held_out(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text("".join(json.dumps({"de": f"Satz {n}", "en": f"sentence {n}"}) + "\n" for n in range(40)))
+    tokenizer = SentencePieceTokenizer(vocab_size=30, model_type="bpe", lowercase=False)
+    corpus = Corpus(pairs(path), TranslationCodec(tokenizer, True, None, -1))
+    assert {name: len(split) for name, split in corpus.splits.items()} == {"train": 36, "validation": 4}
+    assert "no validation split" in corpus.notes[0] and "no test score" in corpus.notes[1]
+
+
+def test_a_data_set_of_another_task_is_refused(tmp_path: Path) -> None:
+    tokenizer = SentencePieceTokenizer(vocab_size=30, model_type="bpe", lowercase=False)
+    source = pairs(write(tmp_path / "a.jsonl"))
+    source.examples = LabelledText
+    with pytest.raises(InputError, match="holds LabelledText rows, and this task reads SentencePair rows"):
+        Corpus(source, TranslationCodec(tokenizer, True, None, -1))

@@ -1,0 +1,331 @@
+"""Runs from the config to the run folder: the contract, the same bits twice, and what happens when one is cut short."""
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import ROOT, SMALL
+from safetensors.torch import load_file
+
+from tasks.trainer import Trainer
+
+TIMES = ("seconds", "validation_seconds")
+
+
+def history(folder: Path) -> list[dict]:
+    rows = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
+    return [{key: value for key, value in row.items() if key not in TIMES} for row in rows]
+
+
+def weights(folder: Path) -> bytes:
+    return (folder / "model.safetensors").read_bytes()
+
+
+def result(folder: Path) -> dict:
+    return json.loads((folder / "result.json").read_text())
+
+
+def test_the_run_folder_keeps_its_contract(launch: Callable, files: list[str]) -> None:
+    folder = launch("sentiment", *files)
+    assert {path.name for path in folder.iterdir()} == {
+        "config.yaml", "history.jsonl", "model.safetensors", "vocabulary.json", "labels.json", "predictions.jsonl",
+        "learning_curve.png", "confusion_matrix.png", "result.json",
+    }  # fmt: skip
+    found = result(folder)
+    assert found["schema"] == 1 and found["status"] == "ok"
+    assert (found["task"], found["cell"], found["experiment"], found["seed"]) == ("sentiment", "lstm", None, 1)
+    assert found["data"]["sizes"] == {"train": 40, "validation": 40, "test": 40}
+    assert all(len(digest) == 64 for digest in found["data"]["sha256"].values())
+    assert len(set(found["data"]["sha256"].values())) == 3
+    assert found["selection"].keys() == {"metric", "epoch", "score"}
+    assert found["training"].keys() == {
+        "epochs", "steps", "seconds", "tokens", "tokens_per_second", "padding_share", "peak_memory_mb", "precision",
+        "kernel",
+    }  # fmt: skip
+    assert found["training"]["epochs"] == len(history(folder)) == 3
+    assert found["training"]["tokens"] == sum(row["tokens"] for row in history(folder))
+    assert found["environment"].keys() >= {"python", "torch", "platform", "cpu", "threads", "device", "commit", "dirty"}
+    assert found["parameters"] == sum(tensor.numel() for tensor in load_file(folder / "model.safetensors").values())
+    for split in ("validation", "test"):
+        scores = found["metrics"][split]
+        assert 0 <= scores["accuracy"] <= 1 and 0 <= scores["macro_f1"] <= 1
+        assert scores["per_class"].keys() == {"good", "bad"}
+        assert sum(group["count"] for group in scores["by_length"].values()) == 40
+    predictions = [json.loads(line) for line in (folder / "predictions.jsonl").read_text().splitlines()]
+    right = sum(row["label"] == row["prediction"] for row in predictions)
+    assert right / 40 == found["metrics"]["test"]["accuracy"]
+    assert all(math.isclose(sum(row["probabilities"].values()), 1, abs_tol=1e-5) for row in predictions)
+
+
+def test_a_small_model_learns_the_reviews(launch: Callable, files: list[str]) -> None:
+    folder = launch(
+        "sentiment", *files, "trainer.max_epochs=12", "trainer.patience=12", "optimizer.lr=0.03", "model.dropout=0"
+    )
+    assert result(folder)["metrics"]["test"]["accuracy"] > 0.95
+
+
+def test_the_same_command_gives_the_same_bits(launch: Callable, files: list[str]) -> None:
+    first, second = (launch("sentiment", *files, folder=name) for name in ("first", "second"))
+    other = launch("sentiment", *files, "seed=2", folder="other")
+    assert history(first) == history(second) != history(other)
+    assert weights(first) == weights(second) != weights(other)
+    assert (first / "predictions.jsonl").read_bytes() == (second / "predictions.jsonl").read_bytes()
+    assert result(first)["config_id"] == result(other)["config_id"]
+
+
+@pytest.mark.parametrize("average_decay", [0.0, 0.9])
+@pytest.mark.parametrize("moment", ["train_epoch", "save"])
+def test_a_run_cut_short_and_resumed_gives_the_same_bits(
+    launch: Callable, files: list[str], monkeypatch: pytest.MonkeyPatch, moment: str, average_decay: float
+) -> None:
+    options = (*files, f"trainer.average_decay={average_decay}")
+    whole = launch("sentiment", *options, folder="whole")
+    untouched = getattr(Trainer, moment)
+
+    def cut_short(trainer: Trainer, *arguments: int) -> object:
+        if trainer.progress.epoch == (1 if moment == "train_epoch" else 2):
+            raise KeyboardInterrupt
+        return untouched(trainer, *arguments)
+
+    monkeypatch.setattr(Trainer, moment, cut_short)
+    with pytest.raises(SystemExit) as ended:
+        launch("sentiment", *options, folder="cut")
+    assert ended.value.code == 130
+    monkeypatch.setattr(Trainer, moment, untouched)
+    cut = launch("sentiment", *options, "resume=true", folder="cut")
+    assert result(cut)["status"] == "ok"
+    assert history(cut) == history(whole)
+    assert weights(cut) == weights(whole)
+    assert result(cut)["metrics"] == result(whole)["metrics"]
+
+
+def test_an_unfinished_run_is_not_written_over(
+    launch: Callable, files: list[str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def interrupt(trainer: Trainer, epoch: int) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        original = Trainer.train_epoch
+        patch.setattr(Trainer, "train_epoch", lambda t, epoch: interrupt(t, epoch) if epoch else original(t, epoch))
+        with pytest.raises(SystemExit):
+            launch("sentiment", *files)
+    for options, said in (([], "add resume=true"), (["resume=true", "seed=2"], "of another config or seed")):
+        with pytest.raises(SystemExit) as ended:
+            launch("sentiment", *files, *options)
+        assert ended.value.code == 2 and said in caplog.text
+    finished = launch("sentiment", *files, "resume=true")
+    before = (finished / "result.json").read_bytes()
+    with pytest.raises(SystemExit):
+        launch("sentiment", *files)
+    assert (finished / "result.json").read_bytes() == before
+
+
+def test_a_loss_that_is_no_number_ends_the_run(launch: Callable, files: list[str], tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as ended:
+        launch("sentiment", *files, "optimizer.lr=1e30", "trainer.clip_grad_norm=null", "schedule.warmup=0")
+    assert ended.value.code == 1
+    found = result(tmp_path / "run")
+    assert found["status"] == "diverged"
+    assert "lower optimizer.lr (now 1e+30) or turn clipping on" in found["reason"]
+
+
+def test_clipping_keeps_the_step_small(launch: Callable, files: list[str]) -> None:
+    folder = launch("sentiment", *files, "trainer.clip_grad_norm=1e-6", "trainer.average_decay=0")
+    assert all(row["clipped_share"] == 1 for row in history(folder))
+    folder = launch("sentiment", *files, "trainer.clip_grad_norm=null", folder="free")
+    assert all(row["clipped_share"] == 0 and row["gradient_norm"] > 1e-6 for row in history(folder))
+
+
+def test_patience_ends_the_training(launch: Callable, files: list[str]) -> None:
+    folder = launch("sentiment", *files, "optimizer.lr=0", "trainer.max_epochs=9", "trainer.patience=2")
+    assert len(history(folder)) == 3
+    assert result(folder)["selection"]["epoch"] == 1
+
+
+def test_bf16_is_near_fp32(launch: Callable, files: list[str]) -> None:
+    losses = [
+        history(launch("sentiment", *files, f"trainer.precision={precision}", folder=precision))[-1]["train_loss"]
+        for precision in ("fp32", "bf16")
+    ]
+    assert losses[0] != losses[1]
+    assert losses[0] == pytest.approx(losses[1], rel=0.05)
+
+
+def test_a_metric_that_the_task_does_not_give_is_told(
+    launch: Callable, files: list[str], caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    with pytest.raises(SystemExit):
+        launch("sentiment", *files, "trainer.metric=bleu")
+    assert "trainer.metric=bleu: this task gives accuracy, macro_f1" in caplog.text
+    assert not (tmp_path / "run" / "model.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    "override, said",
+    [
+        ("trainer.batch_tokens=many", "trainer.batch_tokens=many: a whole number is wanted here."),
+        ("trainer.max_epochs=0", "trainer.max_epochs=0: at least 1 is wanted here."),
+        ("trainer.average_decay=1", "trainer.average_decay=1: at least 0 and less than 1 is wanted here."),
+        ("model.dropout=half", "model.dropout=half: a number is wanted here."),
+        ("model.dropout=1.5", "A dropout rate is at least 0 and less than 1, not 1.5."),
+        ("model.encoder.num_layers=0", "An encoder has at least one layer, not 0."),
+        ("model.encoder.bidirectional=1", "model.encoder.bidirectional=1: true or false is wanted here."),
+        ("codec.keep=middle", "codec.keep is 'start', 'end' or 'both', not 'middle'."),
+        ("model.encoder.cell.forget_bias=high", "forget_bias=high: a number or null is wanted here."),
+        ("threads=all", "threads=all: a whole number is wanted here."),
+    ],
+)
+def test_a_value_that_cannot_be_is_told(
+    launch: Callable, files: list[str], caplog: pytest.LogCaptureFixture, tmp_path: Path, override: str, said: str
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        launch("sentiment", *files, override)
+    assert ended.value.code == 2 and said in caplog.text
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("target", ["os.system", "tasks.device.os.system", "torch.hub.load"])
+def test_a_config_cannot_name_what_is_not_ours(
+    launch: Callable, files: list[str], caplog: pytest.LogCaptureFixture, target: str
+) -> None:
+    with pytest.raises(SystemExit):
+        launch("sentiment", *files, f"evaluation._target_={target}")
+    assert f"The config names '{target}'" in caplog.text
+
+
+def command(*arguments: str, module: str = "tasks.sentiment", **options: object) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", module, *arguments], cwd=ROOT, capture_output=True, text=True, **options
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        (["trainer.max_epoch=3"], "max_epoch"),
+        (["cell=transformer"], "Could not find 'cell/transformer'"),
+        (["data=sst2", "data.path=gone"], "error: data.path=gone: there is no such folder"),
+        (["data=files", "data.train=gone.csv"], "error: There is no file gone.csv"),
+        (["device=tpu"], "error: device=tpu: choose auto, cpu, cuda or mps."),
+        (["seed=abc"], "error: seed=abc: a whole number is wanted here."),
+    ],
+)
+def test_a_mistake_on_the_command_line_is_one_clear_sentence(tmp_path: Path, arguments: list[str], said: str) -> None:
+    done = command(*arguments, f"hydra.run.dir={tmp_path / 'run'}")
+    assert done.returncode != 0
+    assert said in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_help_lists_groups_and_keys_without_torch() -> None:
+    code = "import runpy, sys; sys.argv += ['--help']\n"
+    code += "try: runpy.run_module('tasks.sentiment', run_name='__main__')\n"
+    code += "finally: print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "False"
+    for word in ("cell: gru, lstm, rnn", "pooling:", "trainer.max_epochs", "encoder.num_layers", "seed"):
+        assert word in done.stdout
+
+
+def test_killed_in_mid_run_and_started_again(files: list[str], tmp_path: Path) -> None:
+    options = [*SMALL, *files, "trainer.max_epochs=40", "trainer.patience=40", "threads=1"]
+    whole = command(*options, f"hydra.run.dir={tmp_path / 'whole'}")
+    assert whole.returncode == 0, whole.stderr
+    assert "accuracy" in whole.stdout and "everything is in" in whole.stdout
+
+    start = [sys.executable, "-m", "tasks.sentiment", *options, f"hydra.run.dir={tmp_path / 'killed'}"]
+    process = subprocess.Popen(start, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while process.poll() is None and not (tmp_path / "killed" / "checkpoint.pt").exists():
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (tmp_path / "killed" / "result.json").exists()
+    again = command(*options, f"hydra.run.dir={tmp_path / 'killed'}", "resume=true")
+    assert again.returncode == 0, again.stderr
+    assert weights(tmp_path / "killed") == weights(tmp_path / "whole")
+    assert history(tmp_path / "killed") == history(tmp_path / "whole")
+
+
+def test_terminated_is_recorded_as_interrupted(files: list[str], tmp_path: Path) -> None:
+    options = [*SMALL, *files, "trainer.max_epochs=4000", "trainer.patience=4000", f"hydra.run.dir={tmp_path / 'run'}"]
+    start = [sys.executable, "-m", "tasks.sentiment", *options]
+    process = subprocess.Popen(start, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while process.poll() is None and not (tmp_path / "run" / "checkpoint.pt").exists():
+        time.sleep(0.01)
+    process.terminate()
+    assert process.wait() == 130
+    assert result(tmp_path / "run")["status"] == "interrupted"
+
+
+def test_resume_finds_the_unfinished_run_by_itself(
+    composed: Callable, files: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from omegaconf import OmegaConf
+
+    from tasks.folders import config_id, run_name
+
+    monkeypatch.chdir(tmp_path)
+    cfg = composed("sentiment", *files)
+    folder = tmp_path / "runs" / "sentiment" / f"2026-01-01_00-00-00-000000-{config_id(cfg)}"
+    folder.mkdir(parents=True)
+    (folder / "config.yaml").write_text(OmegaConf.to_yaml(cfg, resolve=True))
+    torch.save({}, folder / "checkpoint.pt")
+    resumed = composed("sentiment", *files, "resume=true")
+    assert run_name(_root_=resumed) == folder.name
+    assert run_name(_root_=cfg) != folder.name
+    assert run_name(_root_=composed("sentiment", *files, "resume=true", "seed=2")) != folder.name
+    (folder / "result.json").write_text('{"status": "ok"}')
+    assert run_name(_root_=resumed) != folder.name
+
+
+def test_predict_needs_only_the_run_folder(launch: Callable, files: list[str], tmp_path: Path) -> None:
+    folder = launch("sentiment", *files).rename(tmp_path / "moved")
+    lines = ["A warm film .", "", "A dull film and so on ."]
+    done = command(f"run={folder}", module="tasks.sentiment.predict", input="\n".join(lines))
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(answers) == 3
+    for answer in answers:
+        assert answer["probabilities"].keys() == {"good", "bad"}
+        assert answer["label"] == max(answer["probabilities"], key=answer["probabilities"].get)
+    (tmp_path / "lines.txt").write_text("\n".join(lines))
+    done = command(
+        f"run={folder}", f"input={tmp_path / 'lines.txt'}", f"output={tmp_path / 'out.jsonl'}",
+        module="tasks.sentiment.predict",
+    )  # fmt: skip
+    assert done.returncode == 0 and (tmp_path / "out.jsonl").read_text().count("\n") == 3
+
+
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        (["run=gone"], "gone is no run folder"),
+        (["rnu=x"], "'rnu=x' is no option"),
+        ([], "Which run?"),
+        (["run={empty}"], "holds no model.safetensors"),
+    ],
+)
+def test_predict_says_what_is_wrong(composed: Callable, tmp_path: Path, arguments: list[str], said: str) -> None:
+    from omegaconf import OmegaConf
+
+    cfg = composed("sentiment")
+    (tmp_path / "config.yaml").write_text(OmegaConf.to_yaml(cfg, resolve=True))
+    for name in ("vocabulary.json", "labels.json"):
+        (tmp_path / name).write_text('["a", "b"]')
+    done = command(
+        *(argument.format(empty=tmp_path) for argument in arguments), module="tasks.sentiment.predict", input="x"
+    )
+    assert done.returncode == 2
+    assert said in done.stderr and "Traceback" not in done.stderr
+
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the commands above: small tensors gain nothing from threads

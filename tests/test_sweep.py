@@ -1,0 +1,148 @@
+"""Sweeps: jobs that are finished are skipped, those that are not go on, and a job that fails ends only itself."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, SMALL, options
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from tasks.folders import config_id, job_name
+from tasks.run import counter, load_config
+from tasks.size import match_parameters
+from tasks.sweep import threads_of_a_job
+from tasks.trainer import Trainer
+
+SIZES = {"vocab_size": 500, "num_labels": 2}
+
+
+def status(folder: Path) -> str:
+    return json.loads((folder / "result.json").read_text())["status"]
+
+
+@pytest.mark.parametrize("cell", options("cell"))
+@pytest.mark.parametrize("reference", options("cell"))
+def test_every_cell_matches_every_other_within_a_hundredth(composed: Callable, cell: str, reference: str) -> None:
+    cfg = composed("sentiment", f"cell={cell}", "match=parameters", f"reference_cell={reference}")
+    count = counter(SIZES)
+    wanted = count(composed("sentiment", f"cell={reference}"))
+    matched = match_parameters(cfg, count)
+    assert count(matched) == pytest.approx(wanted, rel=0.01)
+    if cell == reference:
+        assert matched.model.encoder.hidden_size == cfg.model.encoder.hidden_size
+        assert config_id(matched) == config_id(composed("sentiment", f"cell={cell}"))
+    assert config_id(cfg) != config_id(composed("sentiment", f"cell={cell}"))
+
+
+@pytest.mark.parametrize(
+    "override, said",
+    [
+        ("match=speed", "match=speed: choose parameters"),
+        ("reference_cell=cnn", "reference_cell=cnn: there is no such cell; choose from gru, lstm, rnn"),
+        ("model.encoder.hidden_size=2", "no hidden size comes within 1 %"),
+    ],
+)
+def test_a_size_that_cannot_be_matched_is_told(composed: Callable, override: str, said: str) -> None:
+    cfg = composed("sentiment", "cell=rnn", "match=parameters", "model.embedding_size=2", override)
+    with pytest.raises(ValueError, match=said):
+        match_parameters(cfg, counter({**SIZES, "vocab_size": 3}))
+
+
+def test_a_matched_run_records_the_size_that_it_had(launch: Callable, files: list[str]) -> None:
+    folder = launch("sentiment", *files, "cell=rnn", "match=parameters", "model.encoder.hidden_size=32")
+    cfg, found = load_config(folder), json.loads((folder / "result.json").read_text())
+    assert cfg.match is None and cfg.model.encoder.hidden_size > 32
+    assert found["config_id"] == config_id(cfg)
+
+
+def test_a_job_is_named_by_what_it_is(composed: Callable) -> None:
+    names = {job_name(_root_=composed("sentiment", *o)) for o in ([], ["seed=2"], ["cell=gru"], ["match=parameters"])}
+    assert len(names) == 4
+    assert job_name(_root_=composed("sentiment")) == job_name(_root_=composed("sentiment", "on_error=stop"))
+
+
+def test_a_finished_job_is_skipped_and_a_failed_one_is_run_again(
+    launch: Callable, files: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = launch("sentiment", *files, mode=RunMode.MULTIRUN)
+    before = (folder / "result.json").read_bytes()
+    launch("sentiment", *files, mode=RunMode.MULTIRUN)
+    assert (folder / "result.json").read_bytes() == before
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "fit", lambda trainer: 1 / 0)
+        launch("sentiment", *files, mode=RunMode.MULTIRUN, folder="broken")
+        broken = folder.parent / "broken"
+        assert status(broken) == "failed"
+        assert "ZeroDivisionError" in json.loads((broken / "result.json").read_text())["reason"]
+        with pytest.raises(SystemExit) as ended:
+            launch("sentiment", *files, "on_error=stop", mode=RunMode.MULTIRUN, folder="broken")
+        assert ended.value.code == 1
+    assert status(launch("sentiment", *files, mode=RunMode.MULTIRUN, folder="broken")) == "ok"
+
+
+def test_an_interrupted_job_goes_on(
+    launch: Callable, files: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def interrupt(trainer: Trainer, epoch: int) -> dict:
+        if epoch == 1:
+            raise KeyboardInterrupt
+        return untouched(trainer, epoch)
+
+    untouched = Trainer.train_epoch
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "train_epoch", interrupt)
+        with pytest.raises(SystemExit):
+            launch("sentiment", *files, mode=RunMode.MULTIRUN)
+    assert status(tmp_path / "run") == "interrupted"
+    launch("sentiment", *files, mode=RunMode.MULTIRUN)
+    whole = launch("sentiment", *files, folder="whole")
+    assert (tmp_path / "run" / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+
+
+def test_a_dry_sweep_lists_and_leaves_nothing(launch: Callable, files: list[str], capsys, tmp_path: Path) -> None:
+    launch("sentiment", *files, "sweep=dry", mode=RunMode.MULTIRUN, folder="dry/job")
+    assert "seed 1  hidden size    8" in (shown := capsys.readouterr().out) and "to run" in shown
+    assert not (tmp_path / "dry").exists()
+    done = launch("sentiment", *files, mode=RunMode.MULTIRUN)
+    launch("sentiment", *files, "sweep=dry", mode=RunMode.MULTIRUN)
+    assert "finished" in capsys.readouterr().out and status(done) == "ok"
+
+
+def test_a_sweep_from_the_command_line(files: list[str], tmp_path: Path) -> None:
+    options = [*SMALL, *files, "cell=rnn,gru", "optimizer.lr=0.01,1e30", "trainer.clip_grad_norm=null"]
+    options += [f"hydra.sweep.dir={tmp_path / 'sweep'}", "schedule.warmup=0"]
+    done = subprocess.run(
+        [sys.executable, "-m", "tasks.sentiment", "-m", *options], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    folders = sorted(path for path in (tmp_path / "sweep").iterdir() if path.is_dir())
+    assert [path.name.split("-")[0] for path in folders] == ["gru", "gru", "rnn", "rnn"]
+    assert sorted(map(status, folders)) == ["diverged", "diverged", "ok", "ok"]
+
+
+@pytest.mark.parametrize(
+    "launcher, threads",
+    [({}, None), ({"n_jobs": -1}, 1), ({"n_jobs": 1}, 8), ({"n_jobs": 3}, 2), ({"cpus_per_task": 4}, 4),
+     ({"ray": {"remote": {"num_cpus": 2}}}, 2)],
+)  # fmt: skip
+def test_jobs_side_by_side_share_the_cores(
+    launcher: dict, threads: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: set(range(8)), raising=False)
+    assert threads_of_a_job(launcher) == threads
+
+
+def test_every_hidden_size_of_a_model_is_matched(composed: Callable) -> None:
+    cfg: DictConfig = composed("sentiment", "cell=rnn", "match=parameters")
+    OmegaConf.set_struct(cfg, False)
+    cfg.model.decoder = {"cell": "${model.encoder.cell}", "hidden_size": 256}
+
+    def count(c: DictConfig) -> int:
+        return c.model.decoder.hidden_size * (4 if "lstm" in c.model.encoder.cell._target_ else 1)
+
+    matched = match_parameters(cfg, count)
+    assert (matched.model.encoder.hidden_size, matched.model.decoder.hidden_size) == (512, 1024)

@@ -1,0 +1,329 @@
+"""Tagging: words and characters to arrays and back, every part of the model, and runs on small treebanks made here."""
+
+import io
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import SMALL, assert_learns, options
+from omegaconf import DictConfig
+
+from data import conllu
+from data.corpus import Corpus
+from data.errors import InputError
+from data.sources.treebanks import HUB_TAGS, OwnTreebank, Treebank
+from data.tagging import TaggedSentence, TaggingCodec
+from data.vocabulary import BOS, EOS, PAD, UNK
+from models.embedding import TokenEmbedding
+from tasks.run import build
+from tasks.tagging import predict
+from tasks.tagging.baselines import MostFrequentTag, any_word, capital_or_digit
+from tasks.tagging.evaluation import TaggingEvaluation
+
+NOUNS, NAMES, VERBS = ["dog", "stone", "river", "house"], ["Ann", "Bob", "Eve"], ["sees", "finds", "likes"]
+TINY = [*SMALL[:-1], "model.characters.embedding_size=4"]
+
+
+def sentence(number: int) -> TaggedSentence:
+    """A name or a noun, a verb, a noun or a number; which words depends on ``number`` alone."""
+    words, tags = ["The", NOUNS[number % 4]], ["DET", "NOUN"]
+    if number % 3 == 0:
+        words, tags = [NAMES[number % 3]], ["PROPN"]
+    words, tags = [*words, VERBS[number % 3]], [*tags, "VERB"]
+    if number % 5 == 0:
+        words, tags = [*words, str(number)], [*tags, "NUM"]
+    words, tags = [*words, NOUNS[number % 3], "."], [*tags, "NOUN", "PUNCT"]
+    return TaggedSentence(tuple(words), tuple(tags))
+
+
+def file_of(sentences: list[TaggedSentence]) -> str:
+    """CoNLL-U with a comment, a range and an empty node in every sentence."""
+    blocks = []
+    for number, example in enumerate(sentences):
+        _, *lines = conllu.block_of(example.words, upos=example.tags, xpos=[t[:2] for t in example.tags]).split("\n")
+        around = "\t".join(["_"] * 9)
+        blocks.append("\n".join([f"# sent_id = {number}", f"1-2\t{around}", lines[0], f"1.1\t{around}", *lines[1:]]))
+    return "".join(blocks)
+
+
+@pytest.fixture
+def treebank(tmp_path: Path) -> Path:
+    """A folder with the official names."""
+    folder = tmp_path / "treebank"
+    folder.mkdir()
+    for split, numbers in {"train": range(40), "dev": range(40, 52), "test": range(52, 64)}.items():
+        (folder / f"xx_xx-ud-{split}.conllu").write_text(file_of([sentence(n) for n in numbers]))
+    return folder
+
+
+@pytest.fixture
+def codec() -> TaggingCodec:
+    codec = TaggingCodec(lowercase=True, min_count=1, vocab_size=None, max_characters=6)
+    codec.fit([sentence(number) for number in range(40)])
+    return codec
+
+
+def ewt(treebank: Path) -> list[str]:
+    return ["data=ud_english_ewt", f"data.path={treebank}"]
+
+
+@pytest.fixture
+def tag(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """``tag(*arguments, text=...)``: the exit code and both outputs of ``python -m tasks.tagging.predict``."""
+
+    def run(*arguments: str, text: str = "") -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["predict", *arguments])
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+        capsys.readouterr()
+        code = 0
+        try:
+            predict.main("tagging", predict.TaggingOptions, predict.answer)
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def test_a_batch_holds_every_word_and_its_characters(codec: TaggingCodec) -> None:
+    examples = [sentence(5), sentence(3), TaggedSentence(("Stone", "unheard-of"), ("NOUN", "NEW"))]
+    batch = codec.encode(examples).batch(np.array([2, 0]))
+    assert batch.mask.tolist() == [[True, True] + [False] * 4, [True] * 6]
+    assert batch.tokens[0].tolist() == [codec.word_id("stone"), UNK, *[PAD] * 4]
+    assert batch.target_mask[0].tolist() == [True] + [False] * 5  # the tag NEW can be neither learnt nor predicted
+    assert codec.decode([batch.targets[1].tolist()]) == [sentence(5).tags]
+    assert batch.counts[1, 0] == sum("The" in sentence(number).words for number in range(40))
+    assert len(batch.characters) == len({*sentence(5).words, *examples[2].words}) + 1  # and padding
+    for row, example in enumerate([examples[2], examples[0]]):
+        for column, word in enumerate(example.words):
+            characters = batch.characters[batch.forms[row, column]]
+            assert characters[batch.character_mask[batch.forms[row, column]]].tolist() == codec.spelling(word)
+    assert not batch.character_mask[batch.forms[0, 2]].any()
+
+
+def test_long_words_keep_both_ends(codec: TaggingCodec) -> None:
+    codec.fit([TaggedSentence(("stone", "stones", "house", "houses"), ("NOUN",) * 4)])
+    symbols = codec.characters.symbols
+    assert [symbols[i] for i in codec.spelling("stonehouse")[1:-1]] == list("stouse")
+    assert codec.spelling("house")[0] == BOS and codec.spelling("house")[-1] == EOS
+    with pytest.raises(InputError, match=r"codec\.max_characters is at least 1, not 0"):
+        TaggingCodec(True, 1, None, 0)
+
+
+def test_a_character_of_one_word_alone_stands_for_the_unknown(codec: TaggingCodec) -> None:
+    assert "v" not in codec.characters.ids and "e" in codec.characters.ids
+    assert codec.spelling("veß") == [BOS, UNK, codec.characters.ids["e"], UNK, EOS]
+
+
+@pytest.mark.parametrize("lowercase, expected", [(True, ["dog", "dog", "ann"]), (False, ["dog", "dog", "Ann"])])
+def test_capitals_are_folded_or_fall_back(lowercase: bool, expected: list[str]) -> None:
+    codec = TaggingCodec(lowercase, min_count=1, vocab_size=None, max_characters=6)
+    codec.fit([sentence(number) for number in range(40)])
+    assert codec.vocabulary.decode(map(codec.word_id, ["dog", "DOG", "Ann"])) == expected
+
+
+def test_rare_words_are_read_as_unknown_in_training_alone() -> None:
+    torch.manual_seed(0)
+    embedding = TokenEmbedding(9, 4, dropout=0.0, word_dropout=1.0, unknown_id=UNK)
+    tokens = torch.full((100, 200), 7)
+    counts = torch.full((100, 200), 3.0)
+    mask = torch.ones_like(tokens, dtype=torch.bool)
+    unknown = (embedding(tokens, mask, counts) == embedding.vectors.weight[UNK]).all(dim=-1)
+    assert unknown.float().mean().item() == pytest.approx(1 / 4, abs=0.02)
+    assert not (embedding.eval()(tokens, mask, counts) == embedding.vectors.weight[UNK]).all(dim=-1).any()
+
+
+@pytest.mark.parametrize("head", options("head"))
+@pytest.mark.parametrize("characters", options("characters"))
+@pytest.mark.parametrize("cell", options("cell"))
+def test_every_cell_with_all_characters_and_heads_learns_from_a_batch(
+    composed: Callable[..., DictConfig], treebank: Path, cell: str, characters: str, head: str
+) -> None:
+    parts = [f"cell={cell}", f"characters={characters}", f"head={head}"]
+    cfg = composed("tagging", *parts, *SMALL, *ewt(treebank), "model.dropout=0", "model.rare_word_dropout=0")
+    corpus: Corpus = Corpus(build(cfg.data), build(cfg.codec), **cfg.split)
+    torch.manual_seed(0)
+    model = build(cfg.model, **corpus.sizes)
+    (batch,) = corpus.splits["train"].in_order(4096, 64)
+    assert_learns(model, batch, steps=12)
+
+
+@pytest.mark.parametrize("head", options("head"))
+@pytest.mark.parametrize("characters", options("characters"))
+def test_padding_never_changes_a_sentence(
+    composed: Callable[..., DictConfig], treebank: Path, characters: str, head: str
+) -> None:
+    cfg = composed("tagging", f"characters={characters}", f"head={head}", *SMALL, *ewt(treebank))
+    corpus: Corpus = Corpus(build(cfg.data), build(cfg.codec), **cfg.split)
+    torch.manual_seed(0)
+    model = build(cfg.model, **corpus.sizes).eval()
+    long = TaggedSentence(("incomprehensibilities",) * 9, ("NOUN",) * 9)
+    encoded = corpus.codec.encode([sentence(3), long, TaggedSentence((), ())])
+    together, alone = encoded.batch(np.arange(3)), encoded.batch(np.arange(1))
+    torch.testing.assert_close(model(together)[0, : len(sentence(3).words)], model(alone)[0])
+    assert model.predict(together)[0] == model.predict(alone)[0]
+    assert model.predict(together)[2] == []
+
+
+def test_the_baselines_on_words_that_are_known_and_not() -> None:
+    train = [
+        TaggedSentence(("a", "a", "a", "Rome", "7", "b"), ("X", "Y", "Y", "PROPN", "NUM", "X")),
+        TaggedSentence(("c", "Oslo"), ("Z", "PROPN")),
+    ]
+    plain, ruled = MostFrequentTag(train, any_word), MostFrequentTag(train, capital_or_digit)
+    assert [plain(word) for word in ("a", "Rome", "new", "New", "1st")] == ["Y", "PROPN", "PROPN", "PROPN", "PROPN"]
+    assert [ruled(word) for word in ("a", "Rome", "new", "New", "1st")] == ["Y", "PROPN", "X", "PROPN", "NUM"]
+
+
+def test_scores_by_word_sentence_and_what_is_known() -> None:
+    evaluation = TaggingEvaluation()
+    evaluation.fit([TaggedSentence(("a", "b"), ("X", "Y"))])
+    examples = [TaggedSentence(("a", "new"), ("X", "Y")), TaggedSentence(("b", "a"), ("Y", "X"))]
+    scores = evaluation.score([("X", "X"), ("Y", "X")], examples)
+    assert scores["accuracy"] == 3 / 4 and scores["sentence_accuracy"] == 1 / 2
+    assert scores["accuracy_known"] == 1 and scores["accuracy_unknown"] == 0 and scores["unknown_share"] == 1 / 4
+    assert scores["per_class"]["X"]["precision"] == 2 / 3 and scores["per_class"]["Y"]["recall"] == 1 / 2
+    assert scores["by_length"] == {"0-4": {"accuracy": 3 / 4, "count": 4}}
+    assert scores["baselines"]["most_frequent_tag"]["accuracy"] == 3 / 4
+    known_alone = evaluation.score([("Y", "X")], examples[1:])
+    assert "accuracy_unknown" not in known_alone
+
+
+def test_a_run_leaves_what_the_official_evaluation_reads(launch: Callable[..., Path], treebank: Path) -> None:
+    folder = launch(
+        "tagging", *TINY, *ewt(treebank), "trainer.max_epochs=25", "trainer.patience=25", "optimizer.lr=0.03"
+    )
+    found = json.loads((folder / "result.json").read_text())
+    assert found["status"] == "ok" and found["data"]["sizes"] == {"train": 40, "validation": 12, "test": 12}
+    scores = found["metrics"]["test"]
+    assert scores["accuracy"] > 0.9
+    assert scores["baselines"].keys() == {"most_frequent_tag", "most_frequent_tag_with_rules"}
+    predictions = [json.loads(line) for line in (folder / "predictions.jsonl").read_text().splitlines()]
+    tags = [(tag, said) for row in predictions for tag, said in zip(row["tags"], row["predictions"], strict=True)]
+    assert sum(tag == said for tag, said in tags) / len(tags) == scores["accuracy"]
+    gold = (treebank / "xx_xx-ud-test.conllu").read_text().split("\n")
+    written = (folder / "predictions.conllu").read_text().split("\n")
+    assert len(written) == len(gold)
+    for before, after in zip(gold, written, strict=True):
+        assert [*before.split("\t")[:3], *before.split("\t")[4:]] == [*after.split("\t")[:3], *after.split("\t")[4:]]
+    assert (folder / "confusion_matrix.png").stat().st_size > 0
+
+
+def test_predict_reads_and_writes_text_and_conllu(launch: Callable[..., Path], treebank: Path, tag: Callable) -> None:
+    folder = launch("tagging", *TINY, *ewt(treebank))
+    moved = folder.rename(folder.with_name("moved"))
+    test = treebank / "xx_xx-ud-test.conllu"
+    assert tag(f"run={moved}", f"input={test}") == (0, (moved / "predictions.conllu").read_text(), "")
+    blank = "\n".join(
+        "\t".join([*cells[:3], "_", *cells[4:]]) if len(cells := line.split("\t")) > 1 else line
+        for line in test.read_text().split("\n")
+    )
+    assert tag(f"run={moved}", text=blank) == (0, (moved / "predictions.conllu").read_text(), "")
+
+    assert tag(f"run={moved}", "writes=text", text="\n\n") == (0, "\n\n", "")
+    assert tag(f"run={moved}", text="\n") == tag(f"run={moved}", text="") == (0, "", "")
+    text = "The dog sees\n\nBob likes 50 .\n"
+    _, lines, _ = tag(f"run={moved}", "writes=text", text=text)
+    assert [[pair.rsplit("/")[0] for pair in line.split()] for line in lines.split("\n")[:-1]] == [
+        line.split() for line in text.split("\n")[:-1]
+    ]
+    _, written, _ = tag(f"run={moved}", text=text)
+    found = list(conllu.read(enumerate(written.split("\n"), 1), "written"))
+    assert [sentence.forms for sentence in found] == [("The", "dog", "sees"), ("Bob", "likes", "50", ".")]
+    assert [[f"{w.value('form')}/{w.value('upos')}" for w in s.words] for s in found] == [
+        line.split() for line in lines.split("\n") if line
+    ]
+
+
+@pytest.mark.parametrize(
+    "argument, text, said",
+    [
+        ("writes=xml", "a", "writes=xml: choose conllu or text"),
+        ("reads=xml", "a", "reads=xml: choose auto, conllu or text"),
+        ("reads=conllu", "# text = a\n1\ta\n", "standard input:2: 2 columns where CoNLL-U has 10"),
+        ("column=xpos", "a", "'column=xpos' is no option"),
+    ],
+)
+def test_predict_says_what_is_wrong(
+    launch: Callable[..., Path], treebank: Path, tag: Callable, argument: str, text: str, said: str
+) -> None:
+    folder = launch("tagging", *TINY, *ewt(treebank), "trainer.max_epochs=1")
+    code, _, error = tag(f"run={folder}", argument, text=text)
+    assert code == 2 and said in error
+
+
+def test_own_files_and_the_other_column(launch: Callable[..., Path], treebank: Path) -> None:
+    files = [
+        f"data.{split}={treebank}/xx_xx-ud-{name}.conllu" for split, name in (("train", "train"), ("test", "test"))
+    ]
+    folder = launch("tagging", *TINY, "data=conllu", *files, "data.column=xpos", "head=crf", "characters=recurrent")
+    found = json.loads((folder / "result.json").read_text())
+    assert found["data"]["sizes"] == {"train": 36, "validation": 4, "test": 12}
+    assert "held out for validation" in found["data"]["notes"][0]
+    assert found["metrics"]["test"]["per_class"].keys() >= {"NO", "VE", "PU"}
+    assert json.loads((folder / "tags.json").read_text()) == ["DE", "NO", "NU", "PR", "PU", "VE"]
+
+
+def test_the_hub_and_the_official_files_give_the_same_words(treebank: Path, tmp_path: Path) -> None:
+    """The parquet conversion holds ranges (the tag ``_``) and empty nodes as rows of their own, both without a head."""
+    import datasets
+
+    copy = tmp_path / "copy"
+    for split, numbers in {"train": range(40), "validation": range(40, 52), "test": range(52, 64)}.items():
+        rows = []
+        for example in map(sentence, numbers):
+            size = len(example.words) + 2
+            rows.append(
+                {
+                    "tokens": ["range", *example.words[:1], "node", *example.words[1:]],
+                    "lemmas": ["_"] * size,
+                    "upos": [HUB_TAGS.index(tag) for tag in ("_", example.tags[0], "VERB", *example.tags[1:])],
+                    "xpos": ["_", example.tags[0][:2], None, *(tag[:2] for tag in example.tags[1:])],
+                    "head": ["None", "0", "None", *["1"] * (size - 3)],
+                    "deprel": ["_"] * size,
+                }
+            )
+        (copy / "en_ewt" / split).mkdir(parents=True)
+        datasets.Dataset.from_list(rows).to_parquet(copy / "en_ewt" / split / "0000.parquet")
+    options_ = {"name": "t", "repository": "r", "config": "en_ewt", "revision": None}
+    for column in conllu.TAGS:
+        hub = Treebank(path=str(copy), column=column, **options_)
+        official = Treebank(path=str(treebank), column=column, **options_)
+        for split in ("train", "validation", "test"):
+            ours, theirs = hub.read(split), official.read(split)
+            assert ours is not None and theirs is not None
+            assert [example.content() for example in ours] == [example.content() for example in theirs]
+        assert ours[0].conllu(ours[0].tags).split("\n")[1].split("\t")[6] == "0"
+
+
+def test_what_cannot_be_used_is_told(treebank: Path, tmp_path: Path) -> None:
+    def read(path: Path, column: str = "upos") -> None:
+        Treebank("t", "r", "en_ewt", None, str(path), column).read("train")
+
+    with pytest.raises(InputError, match=r"data\.column=pos: the columns with tags are upos and xpos"):
+        OwnTreebank("train", None, None, "pos")
+    with pytest.raises(InputError, match="there is no such folder"):
+        read(tmp_path / "gone")
+    (treebank / "yy_yy-ud-train.conllu").write_text("")
+    with pytest.raises(InputError, match=r"xx_xx-ud-train\.conllu and yy_yy-ud-train\.conllu are both there"):
+        read(treebank)
+    only = tmp_path / "only"
+    only.mkdir()
+    (only / "some.conllu").write_text("")
+    with pytest.raises(InputError, match=r"there is no file \*-ud-train\.conllu.*data=conllu data\.train=F"):
+        read(only)
+    with pytest.raises(InputError, match=r"some\.conllu: the train split is empty"):
+        OwnTreebank(str(only / "some.conllu"), None, None, "upos").read("train")
+
+
+def test_a_data_set_of_another_task_is_told(treebank: Path, composed: Callable[..., DictConfig]) -> None:
+    cfg = composed("sentiment", *ewt(treebank))
+    with pytest.raises(InputError, match="holds TaggedSentence rows, and this task reads LabelledText rows"):
+        Corpus(build(cfg.data), build(cfg.codec))
+    cfg = composed("tagging", "data=sst2")
+    with pytest.raises(InputError, match="holds LabelledText rows, and this task reads TaggedSentence rows"):
+        Corpus(build(cfg.data), build(cfg.codec))

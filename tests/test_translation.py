@@ -1,0 +1,394 @@
+"""Translation from pairs to scores: sub-words, decoders, loss, evaluation, and whole runs."""
+
+import io
+import json
+import random
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from conftest import SMALL, options
+from omegaconf import DictConfig
+from torch import nn
+
+from data.corpus import Corpus
+from data.errors import InputError
+from data.tokenizers import CharacterTokenizer, SentencePieceTokenizer
+from data.translation import Predicted, SentencePair, Translation, TranslationCodec, Written
+from data.vocabulary import EOS
+from tasks.bleu import bleu_by, translation_scores
+from tasks.loss import cross_entropy_of_output
+from tasks.predict import main
+from tasks.run import build
+from tasks.translation.evaluation import TranslationEvaluation
+from tasks.translation.predict import Options, answer
+
+WORDS = {
+    "ein": "one",
+    "zwei": "two",
+    "drei": "three",
+    "vier": "four",
+    "rot": "red",
+    "blau": "blue",
+    "Übung": "practice",
+}
+WORDS |= {"Haus": "house", "Baum": "tree", "Garten": "garden", "gehen": "walk", "schlafen": "sleep", "jung": "young"}
+
+
+def sentence(generator: random.Random) -> SentencePair:
+    """A made-up language: the other words, back to front."""
+    words = generator.choices(list(WORDS), k=generator.randint(1, 6))
+    return SentencePair(" ".join(words), " ".join(WORDS[word] for word in reversed(words)))
+
+
+def sentences(number: int, seed: int = 0) -> list[SentencePair]:
+    generator = random.Random(seed)
+    return [sentence(generator) for _ in range(number)]
+
+
+@pytest.fixture
+def parallel(tmp_path: Path) -> list[str]:
+    """The overrides that read small files of pairs."""
+    for seed, split in enumerate(("train", "validation", "test")):
+        rows = sentences(60 if split == "train" else 20, seed)
+        for side, language in enumerate(("de", "en")):
+            (tmp_path / f"{split}.{language}").write_text("".join(pair[side] + "\n" for pair in rows))
+    files = [f"data.{split}={tmp_path / split}" for split in ("train", "validation", "test")]
+    return ["data=parallel", *files, "data.source=de", "data.target=en", *SIZES]
+
+
+SIZES = ["codec.tokenizer.vocab_size=40", "model.decoder.hidden_size=16"]
+
+
+def codec(model_type: str = "unigram", joint: bool = True, alpha: float | None = None, size: int = 40):
+    return TranslationCodec(SentencePieceTokenizer(size, model_type, lowercase=False), joint, alpha, -1)
+
+
+@pytest.mark.parametrize("joint", [True, False], ids=["joint", "separate"])
+@pytest.mark.parametrize("model_type", ["unigram", "bpe"])
+def test_pieces_are_the_same_bytes_twice_and_read_back(tmp_path: Path, model_type: str, joint: bool) -> None:
+    folders = []
+    for name in ("once", "again"):
+        one = codec(model_type, joint, size=34)
+        one.fit(sentences(200))
+        (tmp_path / name).mkdir()
+        one.save(tmp_path / name)
+        folders.append({path.relative_to(tmp_path / name): path.read_bytes() for path in folder_files(tmp_path / name)})
+    assert folders[0] == folders[1] and len(folders[0]) == (2 if joint else 4)
+    loaded = codec(model_type, joint)
+    loaded.load(tmp_path / "once")
+    pairs = sentences(20, seed=5)
+    assert np.array_equal(loaded.encode(pairs).source.values, one.encode(pairs).source.values)
+    assert loaded.sizes == one.sizes
+    for pair in pairs:
+        assert one.target.write(one.target.read(pair.target)[:-1]) == pair.target
+
+
+def folder_files(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.rglob("*")) if path.is_file()]
+
+
+def test_pieces_come_from_the_training_split_alone_and_separate_ones_from_their_side() -> None:
+    one = codec("bpe", joint=False, size=40)
+    one.fit(sentences(200))
+    assert "Ü" in "".join(one.source.vocabulary.symbols) and "Ü" not in "".join(one.target.vocabulary.symbols)
+    assert codec().source is not one.source and one.source is not one.target
+    joint = codec("bpe")
+    joint.fit(sentences(200))
+    assert joint.sizes["source_vocab_size"] == joint.sizes["target_vocab_size"]
+
+
+@pytest.mark.parametrize("model_type", ["unigram", "bpe"])
+def test_sampled_pieces_belong_to_the_seed_and_say_the_same(model_type: str) -> None:
+    one, pairs = codec(model_type, alpha=0.3), sentences(100)
+    one.fit(pairs)
+    best = one.encode(pairs)
+    epochs = [one.vary(best, pairs, seed) for seed in (1, 2, 1)]
+    assert np.array_equal(epochs[0].source.values, epochs[2].source.values)
+    assert np.array_equal(epochs[0].target.values, epochs[2].target.values)
+    assert not np.array_equal(epochs[0].source.values, epochs[1].source.values)
+    assert not np.array_equal(epochs[0].source.values, best.source.values)
+    for row, pair in enumerate(pairs):
+        ids = epochs[0].source.values[epochs[0].source.offsets[row] : epochs[0].source.offsets[row + 1]].tolist()
+        assert ids[-1] == EOS and one.source.write(ids[:-1]) == pair.source
+    assert codec(model_type).vary(best, pairs, 1) is best
+
+
+def test_a_size_that_the_text_cannot_fill_is_told_with_the_largest_possible() -> None:
+    with pytest.raises(InputError, match=r"vocab_size=9000 is more than this text can fill: .* at most (\d+)") as told:
+        codec(size=9000).fit(sentences(200))
+    largest = int(str(told.value).rsplit(maxsplit=1)[1].rstrip("."))
+    codec(size=largest).fit(sentences(200))
+    with pytest.raises(InputError, match=f"at most {largest}"):
+        codec(size=largest + 1).fit(sentences(200))
+
+
+def test_only_subwords_can_be_sampled() -> None:
+    one = TranslationCodec(CharacterTokenizer(lowercase=False), True, 0.1, -1)
+    one.fit(sentences(5))
+    with pytest.raises(InputError, match=r"sampling_alpha=0\.1: only sub-words can be sampled"):
+        one.vary(one.encode(sentences(5)), sentences(5), 1)
+
+
+def test_both_sides_count_against_the_size_of_a_batch() -> None:
+    one, pairs = codec(), sentences(300)
+    one.fit(pairs)
+    corpus = Corpus(Pairs(), one)
+    seen = []
+    for batch in corpus.splits["train"].shuffled(200, 50, seed=1):
+        assert batch.num_positions <= 200 and len(batch.rows) <= 50
+        assert batch.num_tokens == int(batch.mask.sum() + batch.target_mask.sum())
+        assert all(row[mask][-1] == EOS for row, mask in zip(batch.targets, batch.target_mask, strict=True))
+        seen += batch.rows.tolist()
+    assert sorted(seen) == list(range(len(corpus.splits["train"])))
+
+
+class Pairs:
+    """A source without files."""
+
+    name, examples, no_test = "pairs", SentencePair, "There is no test split."
+
+    def read(self, split: str) -> list[SentencePair]:
+        return sentences(300 if split == "train" else 30, seed=len(split))
+
+    def origin(self) -> dict[str, None]:
+        return {"source": None, "revision": None}
+
+
+SEPARATE = "codec.joint=false codec.tokenizer.vocab_size=34"
+PARTS = [f"decoder={decoder} cell={cell}" for decoder in options("decoder") for cell in options("cell")]
+PARTS += [
+    f"decoder={name} attention={attention}" for name in ("luong", "bahdanau") for attention in options("attention")
+]
+PARTS += [f"decoder={decoder} model.decoder.num_layers=2" for decoder in options("decoder")]
+PARTS += [f"bridge={bridge}" for bridge in options("bridge")]
+PARTS += [SEPARATE, "model.tied_output=false"]
+
+
+@pytest.fixture
+def translator(composed: Callable[..., DictConfig]) -> Iterator[Callable]:
+    """``translator(*overrides)``: (model, corpus), small and made in here."""
+
+    def make(*overrides: str):
+        cfg = composed("translation", *SMALL, *SIZES, *overrides)
+        torch.manual_seed(0)
+        corpus = Corpus(Pairs(), build(cfg.codec))
+        return build(cfg.model, **corpus.sizes), corpus
+
+    yield make
+
+
+@pytest.mark.parametrize("overrides", PARTS)
+def test_every_part_learns_from_a_batch(translator: Callable, overrides: str) -> None:
+    model, corpus = translator(*overrides.split(), *NO_DROPOUT)
+    batch = next(iter(corpus.splits["train"].shuffled(400, 16, seed=0)))
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.03)
+    losses = []
+    for _ in range(12):
+        loss = model.loss(batch)
+        optimizer.zero_grad()
+        loss.total.backward()
+        optimizer.step()
+        losses.append(loss.total.item() / loss.number)
+    unused = "bridge=zero" in overrides
+    assert unused or all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+    assert losses[-1] < 0.8 * losses[0]
+    model.eval()
+    for predict in (model.predict, model.predict_quickly):
+        assert len(corpus.codec.decode(predict(batch))) == len(batch.rows)
+
+
+NO_DROPOUT = ["model.dropout=0", "model.decoder.dropout=0", "model.decoder.output_dropout=0"]
+
+
+@pytest.mark.parametrize("cell", options("cell"))
+@pytest.mark.parametrize("decoder", options("decoder"))
+def test_one_step_at_a_time_gives_what_the_whole_sentence_gives(translator: Callable, decoder: str, cell: str) -> None:
+    model, corpus = translator(f"decoder={decoder}", f"cell={cell}", "model.decoder.num_layers=2")
+    model.eval()
+    batch = corpus.splits["test"].encoded.batch(np.arange(12))
+    memory, state = model.read(batch)
+    features, _ = model.writer(batch.targets, batch.target_mask, memory, state)
+    whole = model.writer.output(features).log_softmax(dim=-1)
+    token = torch.full_like(batch.targets[:, 0], model.writer.begin)
+    for position in range(batch.targets.shape[1]):
+        stepped, state = model.writer.advance(token, memory, state)
+        token, scored = batch.targets[:, position], batch.target_mask[:, position]
+        likely = stepped.isfinite()
+        assert torch.allclose(stepped[scored][likely[scored]], whole[scored, position][likely[scored]], atol=1e-4)
+        assert torch.equal(~likely.all(dim=0), torch.isin(torch.arange(whole.shape[-1]), torch.tensor([0, 1, 2])))
+
+
+@pytest.mark.parametrize("decoder", options("decoder"))
+def test_a_sentence_is_read_and_translated_the_same_in_any_batch(translator: Callable, decoder: str) -> None:
+    model, corpus = translator(f"decoder={decoder}")
+    model.eval()
+    encoded = corpus.splits["test"].encoded
+    together = encoded.batch(np.arange(12))
+    alone = [encoded.batch(np.array([row])) for row in range(12)]
+    torch.testing.assert_close(model.loss(together).total, sum(model.loss(batch).total for batch in alone))
+    for predict in (model.predict, model.predict_quickly):
+        said = predict(together)
+        for row, batch in enumerate(alone):
+            single = predict(batch)[0]
+            assert [ids for ids, _ in single.nbest] == [ids for ids, _ in said[row].nbest]
+            assert single.tokens == said[row].tokens
+            assert np.allclose(single.attention, said[row].attention, atol=1e-5)
+
+
+@pytest.mark.parametrize("decoder", options("decoder"))
+def test_a_beam_of_one_is_greedy(translator: Callable, decoder: str) -> None:
+    model, corpus = translator(f"decoder={decoder}", "beam=1")
+    model.eval()
+    batch = corpus.splits["test"].encoded.batch(np.arange(30))
+    assert [p.nbest[0].ids for p in model.predict(batch)] == [p.nbest[0].ids for p in model.predict_quickly(batch)]
+
+
+def test_attention_is_over_the_pieces_of_the_sentence(translator: Callable) -> None:
+    model, corpus = translator("decoder=luong")
+    model.eval()
+    for said in corpus.codec.decode(model.predict(corpus.splits["test"].encoded.batch(np.arange(5)))):
+        weights = np.array(said.attention)
+        assert weights.shape == (len(said.target_pieces), len(said.source_pieces))
+        assert np.allclose(weights.sum(axis=1), 1, atol=1e-5)
+    model, corpus = translator("decoder=plain")
+    model.eval()
+    assert not any(any(row) for row in model.predict(corpus.splits["test"].encoded.batch(np.arange(2)))[0].attention)
+
+
+def test_tied_weights_are_one(translator: Callable) -> None:
+    model, _ = translator()
+    assert model.writer.output.weight is model.embedding.vectors.weight is model.writer.embedding.vectors.weight
+    model, _ = translator(*SEPARATE.split())
+    assert model.writer.output.weight is model.writer.embedding.vectors.weight is not model.embedding.vectors.weight
+    model, _ = translator("model.tied_output=false")
+    assert model.writer.output.weight is not model.writer.embedding.vectors.weight
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("rows", [3, 2500])
+def test_the_loss_is_the_cross_entropy_of_the_output(rows: int, smoothing: float) -> None:
+    torch.manual_seed(0)
+    output, targets = nn.Linear(8, 30), torch.randint(0, 30, (rows,))
+    features = torch.randn(rows, 8, requires_grad=True)
+    inputs = [features, output.weight, output.bias]
+    loss = cross_entropy_of_output(output, features, targets, smoothing)
+    expected = F.cross_entropy(output(features), targets, reduction="sum", label_smoothing=smoothing)
+    assert loss.number == rows
+    torch.testing.assert_close(loss.total, expected)
+    gradients = (torch.autograd.grad(total * 0.5, inputs) for total in (loss.total, expected))
+    for ours, theirs in zip(*gradients, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
+    low = cross_entropy_of_output(output, features.bfloat16(), targets, smoothing)
+    torch.testing.assert_close(low.total, expected, rtol=0.01, atol=0)
+
+
+def test_scores_are_those_of_sacrebleu_with_their_signatures() -> None:
+    from sacrebleu import corpus_bleu, corpus_chrf
+
+    said = ["The cat sits on the mat.", "two dogs run in the Snow"]
+    expected = ["The cat sat on the mat.", "Two dogs run in the snow"]
+    scores = translation_scores(said, expected)
+    assert scores["bleu"] == corpus_bleu(said, [expected]).score < scores["bleu_lowercase"]
+    assert scores["chrf"] == corpus_chrf(said, [expected], word_order=2).score
+    assert "tok:13a" in scores["signatures"]["bleu"] and "case:mixed" in scores["signatures"]["bleu"]
+    assert "case:lc" in scores["signatures"]["bleu_lowercase"] and "nw:2" in scores["signatures"]["chrf"]
+    assert translation_scores(expected, expected)["bleu"] == pytest.approx(100)
+    groups = bleu_by(["short", "long"], said, expected, ["long", "short", "none"])
+    assert list(groups) == ["long", "short"] and groups["short"]["count"] == 1
+    assert groups["long"]["bleu"] == corpus_bleu(said[1:], [expected[1:]]).score
+
+
+@pytest.mark.parametrize(
+    "said, expected, sentence",
+    [
+        (["a"], ["a", "b"], "1 translations cannot be scored against 2 references"),
+        ([], [], "There is no translation to score"),
+        (["a", ["b"]], ["a", "b"], "translation 2 is not a text but of type list"),
+        (["a", "b"], ["a", " "], "reference 2 is empty"),
+    ],
+)
+def test_what_cannot_be_scored_is_told(said: list, expected: list, sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        translation_scores(said, expected)
+
+
+def test_a_text_is_one_line_and_a_translation_said_twice_counts_once(tmp_path: Path) -> None:
+    said = [
+        Translation("a\nb", [("a\nb", -1.0)], ["x"], ["a", "</s>"], [[1.0], [1.0]]),
+        Translation("", [], [], [], []),
+    ]
+    examples = [SentencePair("one\u2028two", "a b"), SentencePair("three", "c")]
+    TranslationEvaluation(attention_maps=3, max_pieces=9).write(tmp_path, said, examples)
+    assert (tmp_path / "hypotheses.txt").read_text() == "a b\n\n"
+    assert (tmp_path / "sources.txt").read_text() == "one two\nthree\n"
+    assert (tmp_path / "references.txt").read_text() == "a b\nc\n"
+    assert [path.name for path in tmp_path.glob("*.png")] == ["attention_1.png"]
+    one = codec()
+    one.fit(sentences(50))
+    ids = one.target.read("one two")[:-1]
+    letters = one.target.vocabulary.encode(["▁", *"one", "▁", *"two"])
+    nbest = one.decode([Predicted([EOS], [Written(ids, -1.0), Written(letters, -2.0), Written([], -3.0)], [])])[0]
+    assert nbest.alternatives == [("one two", -1.0), ("", -3.0)]
+
+
+def test_a_run_leaves_scores_texts_and_pictures(launch: Callable, parallel: list[str]) -> None:
+    sampled = [*parallel, "codec.sampling_alpha=0.5"]
+    folder = launch("translation", *sampled, "evaluation.attention_maps=2")
+    result = json.loads((folder / "result.json").read_text())
+    assert (result["status"], result["task"]) == ("ok", "translation")
+    assert 0 <= result["metrics"]["test"]["bleu"] <= 100
+    assert result["metrics"]["test"]["signatures"]["bleu"].startswith("nrefs:1|case:mixed")
+    assert sum(group["count"] for group in result["metrics"]["test"]["by_length"].values()) == 20
+    assert result["data"]["direction"] == "de-en"
+    pairs = sentences(20, seed=2)
+    assert (folder / "sources.txt").read_text().splitlines() == [pair.source for pair in pairs]
+    assert (folder / "references.txt").read_text().splitlines() == [pair.target for pair in pairs]
+    rows = [json.loads(line) for line in (folder / "predictions.jsonl").read_text().splitlines()]
+    assert (folder / "hypotheses.txt").read_text().splitlines() == [row["prediction"] for row in rows]
+    assert len(list(folder.glob("attention_*.png"))) == 2
+    assert not list(folder.glob("*.pt"))
+
+    again = launch("translation", *sampled, "evaluation.attention_maps=0", folder="again")
+    for name in ("model.safetensors", "pieces/tokenizer.model", "hypotheses.txt"):
+        assert (folder / name).read_bytes() == (again / name).read_bytes()
+
+
+@pytest.fixture
+def predicted(launch: Callable, parallel: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture):
+    """``predicted(lines, *options)``: what the command writes."""
+    folder = launch("translation", *parallel, "trainer.max_epochs=1", "evaluation.attention_maps=0").rename(
+        Path(parallel[1][11:]).parent / "moved"
+    )
+
+    def command(lines: str, *options: str) -> list[str]:
+        capsys.readouterr()
+        monkeypatch.setattr(sys, "argv", ["predict", f"run={folder}", *options])
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(lines.encode())))
+        main("translation", Options, answer)
+        return capsys.readouterr().out.split("\n")[:-1]
+
+    yield command
+
+
+def test_lines_are_translated_with_the_run_folder_alone(predicted: Callable, capsys: pytest.CaptureFixture) -> None:
+    lines = "zwei Haus\n\nrot\n  \nzwei Haus"
+    said = predicted(lines)
+    assert len(said) == 5 and said[1] == said[3] == "" and said[0] == said[4]
+    assert predicted("zwei Haus") == said[:1]
+    lists = [json.loads(line) for line in predicted(lines, "n_best=3", "beam=4")]
+    assert lists[1] == [{"translation": "", "score": 0.0}]
+    assert [[found["score"] for found in one] == sorted((f["score"] for f in one), reverse=True) for one in lists]
+    assert 1 <= len(lists[0]) <= 3
+    for wrong, sentence in (
+        (["n_best=9"], "n_best=9, beam=5: a beam of k finds up to k translations"),
+        (["beam=0"], "n_best=1, beam=0"),
+        (["beam=wide"], "wide"),
+    ):
+        with pytest.raises(SystemExit):
+            predicted(lines, *wrong)
+        assert sentence in capsys.readouterr().err
