@@ -34,6 +34,7 @@ class Source(Protocol[Example]):
 
     name: str
     examples: type[Example]
+    block: int  # so many rows in a row are held out together; more than 1 where neighbours are of one film, page, ...
 
     @property
     def no_test(self) -> str:
@@ -149,12 +150,13 @@ class Corpus(Generic[Example]):
         self.notes: list[str] = []
         read = {split: examples for split in SPLITS if (examples := source.read(split)) is not None}
         if "validation" not in read and "train" in read:
-            read["train"], read["validation"] = hold_out(read["train"], validation_share, split_seed)
+            read["train"], read["validation"] = hold_out(read["train"], validation_share, split_seed, source.block)
             strata = {example.stratum() for example in read["validation"]}
             shares = " and the same shares of labels" if len(strata) > 1 else ""
+            blocks = f" in blocks of {source.block} neighbours" if source.block > 1 else ""
             self.notes.append(
                 f"{source.name} has no validation split: {len(read['validation'])} of its training examples, drawn "
-                f"with seed {split_seed}{shares}, were held out for validation."
+                f"with seed {split_seed}{blocks}{shares}, were held out for validation."
             )
         for split in ("train", "validation"):
             if not read.get(split):
@@ -187,15 +189,21 @@ def content_hash(examples: Sequence[Any]) -> str:
     return digest.hexdigest()
 
 
-def hold_out(examples: list[Example], share: float, seed: int) -> tuple[list[Example], list[Example]]:
-    """(train, validation): the same share of every label (``stratum``), by a seeded order that never changes."""
+def hold_out(examples: list[Example], share: float, seed: int, block: int = 1) -> tuple[list[Example], list[Example]]:
+    """(train, validation): the same share of every label (``stratum``), by a seeded order that never changes.
 
-    def rank(row: int) -> bytes:
-        return hashlib.sha256(f"{seed}:{row}".encode()).digest()
+    ``block`` rows of a label that follow each other stay together, but for the last block drawn, which may be cut.
+    """
+
+    def rank(rows: list[int]) -> bytes:
+        return hashlib.sha256(f"{seed}:{rows[0]}".encode()).digest()
 
     strata: dict[Any, list[int]] = {}
     for row, example in enumerate(examples):
         strata.setdefault(example.stratum(), []).append(row)
-    held = {row for rows in strata.values() for row in sorted(rows, key=rank)[: round(share * len(rows))]}
+    held: set[int] = set()
+    for rows in strata.values():
+        blocks = sorted((rows[start : start + block] for start in range(0, len(rows), block)), key=rank)
+        held.update([row for drawn in blocks for row in drawn][: round(share * len(rows))])
     train = [example for row, example in enumerate(examples) if row not in held]
     return train, [examples[row] for row in sorted(held)]

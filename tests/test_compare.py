@@ -3,6 +3,7 @@
 import csv
 import json
 import subprocess
+from collections import Counter
 from collections.abc import Callable, Mapping
 from html.parser import HTMLParser
 from pathlib import Path
@@ -17,7 +18,7 @@ from scipy import stats
 from tasks.compare import main
 from tasks.comparison import Pair, SentenceTests, compare
 from tasks.groups import Section, sections
-from tasks.records import find
+from tasks.records import Record, find
 from tasks.statistics import (
     bootstrap_interval,
     holm,
@@ -216,6 +217,20 @@ def test_pairs_are_tested_over_seeds_and_on_sentences(sweep: Path) -> None:
     assert pair.sure and pair.seeds.mean == pytest.approx(28) and pair.sentences is not None
     assert pair.sentences.mean == pytest.approx(28) and pair.sentences.corrected == pytest.approx(3 / 10_001)
     assert pair.sentence.startswith("lstm beats rnn by 28.00 points, 95 % interval 25.52 to 30.48, p < 0.001, 3 seeds;")
+
+
+def test_work_grows_with_the_runs_and_no_faster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(24):
+        for seed in (1, 2):
+            write_run(tmp_path, "gru", seed, 0.5 + number / 100, pooling=f"P{number}")
+    read: Counter[Path] = Counter()
+    predictions = Record.predictions
+    monkeypatch.setattr(Record, "predictions", lambda self: read.update([self.path]) or predictions(self))
+    section = only(tmp_path)
+    pairs = pairs_of(section)
+    assert len(section.scored) == 24 and len(pairs) == 23
+    assert {pair.better.name for pair in pairs} == {section.scored[0].name}
+    assert len(read) == 48 and set(read.values()) == {1}
 
 
 def test_the_later_of_two_runs_of_a_seed_counts(sweep: Path) -> None:

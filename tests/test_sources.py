@@ -9,7 +9,7 @@ from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 from pyarrow import parquet
 
 from data.classification import ClassificationCodec, LabelledText
-from data.corpus import Corpus, content_hash
+from data.corpus import Corpus, content_hash, hold_out
 from data.errors import InputError
 from data.sources.texts import FileTexts, HubTexts
 from data.tokenizers import SentencePieceTokenizer, WordTokenizer
@@ -93,6 +93,18 @@ def test_validation_is_held_out_with_the_same_shares_of_labels(tmp_path: Path) -
     train = {example.text for example in corpora[0].splits["train"].examples}
     assert len(train) == 180 and not train & set(held[0])
     assert "no validation split" in corpora[0].notes[0] and "no test score" in corpora[0].notes[1]
+
+
+def test_neighbours_are_held_out_in_whole_blocks() -> None:
+    rows = [LabelledText(f"text {i}", "a" if i < 200 else "b") for i in range(400)]
+    train, held = hold_out(rows, 0.1, seed=0, block=10)
+    for label, start in (("a", 0), ("b", 200)):
+        drawn = [int(row.text.split()[1]) - start for row in held if row.label == label]
+        assert len(drawn) == 20
+        assert drawn == [block * 10 + i for block in sorted({row // 10 for row in drawn}) for i in range(10)]
+    assert sorted(row.text for row in train + held) == sorted(row.text for row in rows)
+    assert hold_out(rows, 0.1, seed=0, block=10)[1] == held != hold_out(rows, 0.1, seed=1, block=10)[1]
+    assert sum(len(hold_out(rows, 0.13, seed=0, block=10)[part]) for part in (0, 1)) == 400
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ class OwnFiles(ABC, Generic[Example]):
     """
 
     examples: type[Example]
+    block = 1
     no_test = "No test file was given (data.test=F), so there is no test score."
 
     def __init__(self, train: str, validation: str | None, test: str | None) -> None:

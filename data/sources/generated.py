@@ -51,6 +51,7 @@ class GeneratedLanguage:
     """
 
     name = "language"
+    block = 1
     no_test = "The generated language was asked for no test sentences."
 
     def __init__(

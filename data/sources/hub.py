@@ -20,6 +20,8 @@ class HubDataset:
         files: the files of every split, where a repository holds more than one data set; null for all there are.
     """
 
+    block = 1
+
     def __init__(
         self,
         name: str,

@@ -21,6 +21,7 @@ class HubTexts(HubDataset):
         labels: the names of the classes, by number.
         replace: texts to replace, by what (``{"<br />": " "}``).
         pretokenized: words and punctuation are split by spaces already.
+        block: so many rows in a row are held out together, where there is no validation split.
     """
 
     examples = LabelledText
@@ -36,8 +37,12 @@ class HubTexts(HubDataset):
         labels: list[str],
         replace: dict[str, str],
         pretokenized: bool,
+        block: int = 1,
     ) -> None:
         super().__init__(name, repository, revision, path)
+        if block < 1:
+            raise InputError(f"data.block={block}: at least 1 is wanted here.")
+        self.block = block
         self.text_columns, self.label_column, self.labels = list(text_column), label_column, list(labels)
         self.replace, self.pretokenized = dict(replace), pretokenized
 
