@@ -1,7 +1,8 @@
 """The README's result tables from the recorded results: ``python benchmarks/tables.py`` writes, ``--check`` compares.
 
 A recorded result is the ``result.json`` of a run, kept as ``benchmarks/results/<task>/<table>/<row>-seed<N>.json``.
-In the README a table stands between ``<!-- results: <task>/<table> -->`` and ``<!-- end -->``.
+In the README a table stands between ``<!-- results: <task>/<table> ... -->`` and ``<!-- end -->``; rows of more than
+one recorded table may stand in it, each named by its row, or by its row and what follows the first table's name.
 """
 
 import json
@@ -14,18 +15,24 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 README = ROOT / "README.md"
-PLACE = re.compile(r"(<!-- results: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
+PLACE = re.compile(r"(<!-- results: ([^>]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 HEAD = """\
 | | parameters | test {metric} | best, worst | seeds | seconds | tokens/s | peak MB | kernel |
 |---|--:|--:|--:|--:|--:|--:|--:|---|"""
 STALE = "README.md is older than benchmarks/results: run python benchmarks/tables.py"
 
 
-def table(folder: Path) -> str:
+def table(folders: list[Path]) -> str:
     """One row for every group of seeds, the best mean on top, and under it where the numbers come from."""
     rows: dict[str, list[dict[str, Any]]] = {}
-    for path in sorted(folder.glob("*.json")):
-        rows.setdefault(path.stem.rsplit("-seed", 1)[0], []).append(json.loads(path.read_text()))
+    for folder in folders:
+        extra = folder.name.removeprefix(folders[0].name).replace("_", " ").strip()
+        for path in sorted(folder.glob("*.json")):
+            name = ", ".join(filter(None, [path.stem.rsplit("-seed", 1)[0], extra]))
+            rows.setdefault(name, []).append(json.loads(path.read_text()))
+    for name, group in rows.items():
+        if len({result["config_id"] for result in group}) > 1:
+            sys.exit(f"{folders[0]}: the seeds of {name} are of more than one config: remove those of the older.")
     results = [result for group in rows.values() for result in group]
     metric = results[0]["selection"]["metric"]
     ranked = sorted(rows.items(), key=lambda row: -statistics.mean(scores(row[1], metric)))
@@ -65,7 +72,10 @@ def origin(results: list[dict[str, Any]]) -> str:
 
 
 def filled(readme: str) -> str:
-    return PLACE.sub(lambda place: place[1] + "\n" + table(RESULTS / place[2]) + "\n" + place[3], readme)
+    def written(place: re.Match[str]) -> str:
+        return f"{place[1]}\n{table([RESULTS / name for name in place[2].split()])}\n{place[3]}"
+
+    return PLACE.sub(written, readme)
 
 
 if __name__ == "__main__":

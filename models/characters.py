@@ -13,6 +13,8 @@ from models.dropout import Dropout
 from models.embedding import TokenEmbedding
 from models.encoder import Encoder
 
+HASH_BASE, HASH_PRIME = 1_000_003, 2_147_483_647  # of n-grams, as polynomials
+
 
 class CharacterEncoder(nn.Module, ABC):
     """One vector a word.
@@ -112,3 +114,54 @@ class ConvolutionalCharacters(CharacterEncoder):
         """The maximum over the n-grams that begin inside the word, at least 0: ([W, F, C], [W, C]) -> [W, F]."""
         inside = answers.masked_fill(~mask.unsqueeze(1), 0.0)
         return torch.relu(inside.max(dim=-1).values)  # the gradient of max is several times faster than that of amax
+
+
+class NgramCharacters(CharacterEncoder):
+    """The sum of the vectors of a word's character n-grams (Wieting et al., 2016; Bojanowski et al., 2017).
+
+    Every n-gram is looked up in one of ``buckets`` by its hash: many suffixes and prefixes, each at the price of a sum.
+
+    Args:
+        num_characters, unknown_id, output_size: as in ``CharacterEncoder``.
+        widths: n of the n-grams; the signs of a word's begin and end count as characters.
+        buckets: how many vectors there are. N-grams that share one cannot be told apart.
+        dropout: the share of features dropped.
+        ngram_dropout: the share of n-grams left out in training, so that no word is learnt by heart.
+    """
+
+    def __init__(
+        self,
+        num_characters: int,
+        unknown_id: int,
+        output_size: int,
+        widths: list[int],
+        buckets: int,
+        dropout: float,
+        ngram_dropout: float,
+    ) -> None:
+        super().__init__(num_characters, unknown_id, output_size)
+        self.widths, self.ngram_dropout = list(widths), ngram_dropout
+        self.vectors = nn.EmbeddingBag(buckets, output_size, mode="sum", padding_idx=0)
+        nn.init.normal_(self.vectors.weight, std=output_size**-0.5)
+        with torch.no_grad():
+            self.vectors.weight[0].zero_()
+        self.dropout = Dropout(dropout)
+
+    def forward(self, characters: Tensor, mask: Tensor) -> Tensor:
+        ngrams = self.ngrams(characters, mask)
+        if self.training and self.ngram_dropout > 0:
+            ngrams = ngrams.masked_fill(torch.rand(ngrams.shape, device=ngrams.device) < self.ngram_dropout, 0)
+        number = (ngrams != 0).sum(dim=1, keepdim=True).clamp(min=1)
+        return self.dropout(self.vectors(ngrams) * number**-0.5)
+
+    def ngrams(self, characters: Tensor, mask: Tensor) -> Tensor:
+        """The bucket of every n-gram inside a word, 0 past its end: [W, C] -> [W, C * number of widths]."""
+        found = []
+        for width in self.widths:
+            inside = F.pad(mask, (0, width - 1))[:, width - 1 :]
+            padded = F.pad(characters, (0, width - 1))
+            code = torch.full_like(characters, width)
+            for offset in range(width):
+                code = (code * HASH_BASE + padded[:, offset : offset + characters.shape[1]]) % HASH_PRIME
+            found.append((code % (self.vectors.num_embeddings - 1) + 1).masked_fill(~inside, 0))
+        return torch.cat(found, dim=1)

@@ -18,6 +18,7 @@ from data.errors import InputError
 from data.sources.treebanks import HUB_TAGS, OwnTreebank, Treebank
 from data.tagging import TaggedSentence, TaggingCodec
 from data.vocabulary import BOS, EOS, PAD, UNK
+from models.characters import NgramCharacters
 from models.embedding import TokenEmbedding
 from tasks.run import build
 from tasks.tagging import predict
@@ -135,6 +136,18 @@ def test_rare_words_are_read_as_unknown_in_training_alone() -> None:
     unknown = (embedding(tokens, mask, counts) == embedding.vectors.weight[UNK]).all(dim=-1)
     assert unknown.float().mean().item() == pytest.approx(1 / 4, abs=0.02)
     assert not (embedding.eval()(tokens, mask, counts) == embedding.vectors.weight[UNK]).all(dim=-1).any()
+
+
+def test_ngrams_are_those_inside_a_word_and_its_signs() -> None:
+    model = NgramCharacters(60, UNK, output_size=4, widths=[2, 3], buckets=10_000, dropout=0.0, ngram_dropout=0.0)
+    words = [[BOS, 10, 11, 12, EOS], [BOS, 13, 11, 12, EOS], [BOS, 10, EOS]]
+    characters = torch.tensor([word + [PAD] * (5 - len(word)) for word in words])
+    found = [set(row) - {0} for row in model.ngrams(characters, characters != PAD).tolist()]
+    assert [len(row) for row in found] == [4 + 3, 4 + 3, 2 + 1]
+    assert len(found[0] & found[1]) == 3  # 11 12, 12 EOS and 11 12 EOS
+    assert len(found[0] & found[2]) == 1  # BOS 10
+    summed = sum(model.vectors.weight[bucket] for bucket in found[0]) / 7**0.5
+    torch.testing.assert_close(model(characters, characters != PAD)[0], summed)
 
 
 @pytest.mark.parametrize("head", options("head"))
