@@ -16,6 +16,7 @@ from tasks.records import points
 from tasks.statistics import pareto_front
 
 DRAWN = 10  # groups in one figure: there are no more colours that an eye tells apart
+LEAST_SPREAD = 0.1  # of an axis of costs, either side of its middle
 STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "rnnbench",
@@ -141,6 +142,11 @@ def front(axes: Axes, section: Section, name: str, dear: int) -> None:
         label = group.name if rank < DRAWN else None
         axes.plot(number, group.mean, "o", color=color, ms=9, fillstyle=filled, label=label, linestyle="none")
     axes.margins(x=0.15, y=0.15)
+    low, high = axes.get_xlim()
+    middle, half = (low + high) / 2, (high - low) / 2
+    half = max(half, LEAST_SPREAD * middle)  # costs that were made equal are drawn as equal
+    axes.set_xlim(middle - half, middle + half)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=5))
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
 
 
