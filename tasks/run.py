@@ -39,8 +39,8 @@ SIZES: dict[str, dict[str, int]] = {}  # of corpora that jobs of this process we
 OURS = ("data.", "models.", "tasks.", "torch.optim.")
 
 
-def run(cfg: DictConfig) -> float:
-    """Train, score and record what a config names; the validation score, so that a sweep can rank runs."""
+def run(cfg: DictConfig) -> float | None:
+    """Train, score and record what a config names; the validation score, so that a sweep can rank runs, if any."""
     hydra = HydraConfig.get()
     directory = Path(hydra.runtime.output_dir)
     alone = hydra.mode == RunMode.RUN
@@ -50,7 +50,7 @@ def run(cfg: DictConfig) -> float:
         if cfg.sweep == "dry":
             print(describe(*sized_by_data(cfg), directory))
             leave_nothing(directory)
-            return float("nan")
+            return None
         if not alone:
             if (score := finished(directory)) is not None:
                 log.info("finished already, and skipped: %s", directory)
@@ -62,7 +62,7 @@ def run(cfg: DictConfig) -> float:
     except (InputError, DivergedError, torch.OutOfMemoryError, MemoryError) as error:
         log.error("error: %s", error)
         if not alone and cfg.on_error != "stop":
-            return float("nan")  # the other jobs of a sweep go on; what became of this one is in its folder
+            return None  # the other jobs of a sweep go on; what became of this one is in its folder
         if isinstance(error, InputError) and alone:
             forget(directory)
             sys.exit(2)
@@ -76,7 +76,7 @@ def run(cfg: DictConfig) -> float:
         log.exception("This job failed.")
         if cfg.on_error == "stop":
             sys.exit(1)
-        return float("nan")
+        return None
 
 
 def recorded(cfg: DictConfig, directory: Path, result: Result) -> float:

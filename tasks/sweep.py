@@ -54,12 +54,11 @@ def leave_nothing(directory: Path) -> None:
 
 def threads_of_a_job(launcher: Mapping[str, Any]) -> int | None:
     """The share of the cores of a job that a launcher runs beside others; None where it has them all."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    remote = (launcher.get("ray") or {}).get("remote") or {}
-    given = launcher.get("cpus_per_task") or remote.get("num_cpus")
-    if given:
-        return max(1, int(given))
+    for key in ("cpus_per_task", "num_cpus"):  # submitit's and Ray's; a job that asks for none is given one
+        if key in launcher:
+            return max(1, int(launcher[key] or 1))
     jobs = launcher.get("n_jobs")
     if jobs is None:
         return None
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, cores // (jobs if jobs > 0 else max(1, cores + 1 + jobs)))

@@ -127,7 +127,7 @@ def test_a_sweep_from_the_command_line(files: list[str], tmp_path: Path) -> None
 @pytest.mark.parametrize(
     "launcher, threads",
     [({}, None), ({"n_jobs": -1}, 1), ({"n_jobs": 1}, 8), ({"n_jobs": 3}, 2), ({"cpus_per_task": 4}, 4),
-     ({"ray": {"remote": {"num_cpus": 2}}}, 2)],
+     ({"cpus_per_task": None}, 1), ({"num_cpus": 2}, 2), ({"num_cpus": 0.5}, 1)],
 )  # fmt: skip
 def test_jobs_side_by_side_share_the_cores(
     launcher: dict, threads: int | None, monkeypatch: pytest.MonkeyPatch

@@ -7,7 +7,7 @@ from tasks.folders import register_resolvers
 
 
 @hydra.main(version_base="1.3", config_path="../../conf", config_name="sentiment")
-def main(cfg: DictConfig) -> float:
+def main(cfg: DictConfig) -> float | None:
     register_resolvers()  # named here, so that the worker of a parallel launcher has them before it composes
     from tasks.run import run  # here, so that --help does not wait for torch
 
