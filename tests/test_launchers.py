@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from conftest import ROOT, SMALL
 from omegaconf import OmegaConf
 
-from hydra_plugins.rnnbench.ray import RayLauncher
+from hydra_plugins.rnnbench.ray import RayLauncher, knock
 
 
 def sweep(folder: Path, *options: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -72,3 +73,11 @@ def test_without_ray_its_launcher_says_what_to_install(monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(SystemExit, match="hydra/launcher=ray needs Ray: pip install"):
         RayLauncher(address="auto", num_cpus=1, num_gpus=0).launch([["seed=1"]], 0)
+
+
+def test_a_cluster_that_is_not_there_is_told() -> None:
+    with socket.socket() as taken:  # bound, and listening to nobody
+        taken.bind(("127.0.0.1", 0))
+        with pytest.raises(OSError, match="refused"):
+            knock(f"127.0.0.1:{taken.getsockname()[1]}")
+    knock("auto")

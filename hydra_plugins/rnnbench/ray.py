@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,8 +37,9 @@ class RayLauncher(Launcher):
         configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
         try:
             if not ray.is_initialized():
+                knock(self.address)
                 ray.init(address=self.address)
-        except ConnectionError as error:
+        except OSError as error:
             sys.exit(f"error: no Ray cluster answers at hydra.launcher.address={self.address}: {error}")
         log.info("Ray is launching %d jobs, sweep output dir: %s", len(job_overrides), self.config.hydra.sweep.dir)
         job = ray.remote(**self.resources)(run_there)
@@ -59,6 +61,13 @@ class RayLauncher(Launcher):
                 sys.exit(ended)
             returns[task] = ended
         return [returns[task] for task in tasks]
+
+
+def knock(address: str) -> None:
+    """An ``OSError`` where nothing answers at HOST:PORT, for which Ray itself waits without end."""
+    host, _, port = address.rpartition(":")
+    if port.isdigit() and "://" not in address:
+        socket.create_connection((host, int(port)), timeout=10).close()
 
 
 def run_there(
