@@ -29,6 +29,8 @@ def choose_precision(name: str, device: torch.device) -> str:
         raise InputError(f"trainer.precision={name}: choose auto, fp32 or bf16.")
     if name == "auto":
         return "bf16" if multiplies_bf16(device) else "fp32"
+    if name == "bf16" and device.type == "cpu" and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        raise InputError("trainer.precision=bf16: this processor has no kernels for it; take auto or fp32.")
     return name
 
 

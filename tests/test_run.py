@@ -151,7 +151,14 @@ def test_patience_ends_the_training(launch: Callable, files: list[str]) -> None:
     assert result(folder)["selection"]["epoch"] == 1
 
 
-def test_bf16_is_near_fp32(launch: Callable, files: list[str]) -> None:
+def test_bf16_is_near_fp32_or_told_to_be_missing(
+    launch: Callable, files: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    if not torch.ops.mkldnn._is_mkldnn_bf16_supported():  # the kernels need AVX-512
+        with pytest.raises(SystemExit):
+            launch("sentiment", *files, "trainer.precision=bf16")
+        assert "trainer.precision=bf16: this processor has no kernels for it" in caplog.text
+        return
     losses = [
         history(launch("sentiment", *files, f"trainer.precision={precision}", folder=precision))[-1]["train_loss"]
         for precision in ("fp32", "bf16")
