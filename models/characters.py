@@ -4,6 +4,7 @@ A word's vector does not depend on the words beside it. A word without character
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -165,3 +166,27 @@ class NgramCharacters(CharacterEncoder):
                 code = (code * HASH_BASE + padded[:, offset : offset + characters.shape[1]]) % HASH_PRIME
             found.append((code % (self.vectors.num_embeddings - 1) + 1).masked_fill(~inside, 0))
         return torch.cat(found, dim=1)
+
+
+class SummedCharacters(CharacterEncoder):
+    """The sum of two vectors: looked-up n-grams know words well, filters read new ones well.
+
+    Args:
+        num_characters, unknown_id, output_size: as in ``CharacterEncoder``.
+        first, second: each makes an encoder from ``num_characters`` and ``unknown_id``, of this ``output_size``.
+    """
+
+    def __init__(
+        self,
+        num_characters: int,
+        unknown_id: int,
+        output_size: int,
+        first: Callable[[int, int], CharacterEncoder],
+        second: Callable[[int, int], CharacterEncoder],
+    ) -> None:
+        super().__init__(num_characters, unknown_id, output_size)
+        self.parts = nn.ModuleList(part(num_characters, unknown_id) for part in (first, second))
+
+    def forward(self, characters: Tensor, mask: Tensor) -> Tensor:
+        first, second = (part(characters, mask) for part in self.parts)
+        return first + second
