@@ -17,8 +17,12 @@ RESULTS = ROOT / "benchmarks" / "results"
 README = ROOT / "README.md"
 PLACE = re.compile(r"(<!-- results: ([^>]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 HEAD = """\
-| | parameters | test {metric} | best, worst | seeds | seconds | tokens/s | peak MB | kernel |
-|---|--:|--:|--:|--:|--:|--:|--:|---|"""
+| | parameters | test {metric} | best, worst |{titles} seeds | seconds | tokens/s | peak MB | kernel |
+|---|--:|--:|--:|{rules}--:|--:|--:|--:|---|"""
+BESIDE = {  # what else of the test scores a table shows, by what the selection goes by; title -> key
+    ("tagging", "accuracy"): {"known words": "accuracy_known", "unknown": "accuracy_unknown"},
+    ("translation", "bleu"): {"lower-cased": "bleu_lowercase", "chrF2++": "chrf"},
+}
 STALE = "README.md is older than benchmarks/results: run python benchmarks/tables.py"
 
 
@@ -35,19 +39,22 @@ def table(folders: list[Path]) -> str:
             sys.exit(f"{folders[0]}: the seeds of {name} are of more than one config: remove those of the older.")
     results = [result for group in rows.values() for result in group]
     metric = results[0]["selection"]["metric"]
+    beside = BESIDE.get((results[0]["task"], metric), {})
     ranked = sorted(rows.items(), key=lambda row: -statistics.mean(scores(row[1], metric)))
-    lines = [HEAD.format(metric=metric), *(line(name, group, metric) for name, group in ranked)]
+    head = HEAD.format(metric=metric, titles="".join(f" {title} |" for title in beside), rules="--:|" * len(beside))
+    lines = [head, *(line(name, group, metric, list(beside.values())) for name, group in ranked)]
     return "\n".join(lines) + f"\n\n{origin(results)}\n"
 
 
 def scores(group: list[dict[str, Any]], metric: str) -> list[float]:
     """In percent where the metric is a share."""
-    factor = 1 if metric == "bleu" else 100
+    factor = 1 if metric.startswith(("bleu", "chrf")) else 100
     return [factor * result["metrics"]["test"][metric] for result in group]
 
 
-def line(name: str, group: list[dict[str, Any]], metric: str) -> str:
+def line(name: str, group: list[dict[str, Any]], metric: str, beside: list[str]) -> str:
     found = scores(group, metric)
+    others = "".join(f" {statistics.mean(scores(group, other)):.2f} |" for other in beside)
     spread = f" ± {statistics.stdev(found):.2f}" if len(found) > 1 else ""
     seconds = statistics.mean(result["training"]["seconds"] for result in group)
     speed = statistics.mean(result["training"]["tokens_per_second"] for result in group)
@@ -56,7 +63,7 @@ def line(name: str, group: list[dict[str, Any]], metric: str) -> str:
     kernels = sorted({f"{result['training']['kernel']} {result['training']['precision']}" for result in group})
     return (
         f"| {name} | {group[0]['parameters']:,} | **{statistics.mean(found):.2f}**{spread} | {max(found):.2f}, "
-        f"{min(found):.2f} | {seeds} | {seconds:,.0f} | {speed:,.0f} | {memory:,.0f} | {', '.join(kernels)} |"
+        f"{min(found):.2f} |{others} {seeds} | {seconds:,.0f} | {speed:,.0f} | {memory:,.0f} | {', '.join(kernels)} |"
     )
 
 
