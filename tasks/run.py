@@ -6,13 +6,14 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any, cast
 
 import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import InstantiationException
 from hydra.types import RunMode
-from hydra.utils import get_object, instantiate
+from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -195,18 +196,28 @@ def build(cfg: Any, **sizes: int) -> Any:
     """Instantiate a part of a config, if all it names is the suite's own or PyTorch's, and of the declared types."""
     try:
         for part in parts(cfg):
-            target = get_object(part["_target_"])
-            if not f"{target.__module__}.".startswith(OURS):
-                raise InputError(
-                    f"The config names '{part['_target_']}': only parts of this suite and of torch.optim may be."
-                )
-            check_types(part, declared(target))
+            check_types(part, declared(located(part["_target_"])))
         return instantiate(cfg, **sizes)
     except (InstantiationException, OmegaConfBaseException) as error:
         cause: BaseException = error
         while cause.__cause__ is not None:
             cause = cause.__cause__
         raise InputError(str(cause).splitlines()[0]) from error
+
+
+def located(name: str) -> Any:
+    """The class or function that a config names, if it is the suite's own or PyTorch's; nothing else is imported."""
+    if name.startswith(OURS):
+        try:
+            target = resolve_name(name)
+        except (ImportError, AttributeError) as error:
+            raise InputError(
+                f"The config names '{name}', which this version has not: correct it, or use the version (commit) that "
+                f"the run's result.json names."
+            ) from error
+        if f"{target.__module__}.".startswith(OURS):
+            return target
+    raise InputError(f"The config names '{name}': only parts of this suite and of torch.optim may be.")
 
 
 def identity(cfg: DictConfig, choices: dict[str, str]) -> dict[str, Any]:

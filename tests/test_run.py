@@ -200,8 +200,8 @@ def test_a_value_that_cannot_be_is_told(
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("target", ["os.system", "tasks.device.os.system", "torch.hub.load"])
-def test_a_config_cannot_name_what_is_not_ours(
+@pytest.mark.parametrize("target", ["os.system", "tasks.device.os.system", "torch.hub.load", "models.cells.no.Cell"])
+def test_a_config_cannot_name_what_is_not_ours_or_not_there(
     launch: Callable, files: list[str], caplog: pytest.LogCaptureFixture, target: str
 ) -> None:
     with pytest.raises(SystemExit):
