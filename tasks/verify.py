@@ -1,8 +1,9 @@
 """Hold scores against those recorded: ``python -m tasks.verify experiment=NAME``, ``--all``, or ``run=DIR``.
 
 An experiment is run once for every recorded row of it, with the first recorded seed; ``run=DIR`` checks a run that
-there is. More ``key=value`` go into the configs, as ``data.path=DIR``. A score passes within the range in which 99 of
-100 new seeds fall, by the recorded seeds. Exit code 0: all pass, 1: one does not, 2: nothing could be checked.
+there is. More ``key=value`` go into the configs; ``data.path=DIR`` names a copy of the data set, or a folder with one
+of each under its name. A score passes within the range in which 99 of 100 new seeds fall, by the recorded seeds: a
+row of one seed has none, and is left out. Exit code 0: all pass, 1: one does not, 2: nothing could be checked.
 """
 
 import argparse
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
+from omegaconf import DictConfig
 
 from data.errors import InputError
 from tasks.folders import RESULT, config_id
@@ -34,18 +37,41 @@ def recorded_groups(folder: Path) -> list[Group]:
     return [group for section in sections(find([folder]).records) for group in section.scored]
 
 
-def verify_experiment(name: str, overrides: Sequence[str], results: Path, into: Path) -> bool:
-    """Run every recorded row of an experiment again; True where all scores are in their ranges."""
-    passed = [passes(group, rerun(name, group, overrides, into)) for group in recorded_groups(results / name)]
+def verify_experiments(names: Sequence[str], overrides: Sequence[str], results: Path, into: Path) -> bool:
+    """Run every recorded row of some experiments again; True where all scores are in their ranges."""
+    passed = []
+    for name in names:
+        for group in recorded_groups(results / name):
+            if len(group.scores) > 1:
+                passed.append(passes(group, rerun(name, group, overrides, into / name)))
+            else:
+                print(f"left out {name} {group.any.content['cell']}: one recorded seed gives no range")
+    if not passed:
+        raise InputError("No row has two recorded seeds or more: there is no range to check against.")
     return all(passed)
+
+
+def config(name: str, task: str, cell: str, seed: int, overrides: Sequence[str]) -> DictConfig:
+    """The config of an experiment's row, its data set read from where ``data.path`` has a copy of it."""
+    paths = [Path(option.removeprefix("data.path=")) for option in overrides if option.startswith("data.path=")]
+    others = [option for option in overrides if not option.startswith("data.path=")]
+    try:
+        with initialize_config_dir(version_base="1.3", config_dir=str(ROOT / "conf")):
+            cfg = compose(task, [f"experiment={name}", f"cell={cell}", f"seed={seed}", *others])
+    except HydraException as error:
+        raise InputError(str(error).splitlines()[0]) from error
+    for path in paths:
+        if "path" in cfg.data:  # the embedded language is read from nowhere
+            own = path / cfg.data.name
+            cfg.data.path = str(own if own.is_dir() else path)
+    return cfg
 
 
 def rerun(name: str, group: Group, overrides: Sequence[str], into: Path) -> Record:
     """The first recorded seed of a row once more."""
     content = group.any.content
     seed, cell = min(group.scores), content["cell"]
-    with initialize_config_dir(version_base="1.3", config_dir=str(ROOT / "conf")):
-        cfg = compose(content["task"], [f"experiment={name}", f"cell={cell}", f"seed={seed}", *overrides])
+    cfg = config(name, content["task"], cell, seed, overrides)
     if cfg.match is None and config_id(cfg) != content["config_id"]:
         raise InputError(
             f"experiment={name} cell={cell} has config id {config_id(cfg)}, and {content['config_id']} is recorded: "
@@ -101,11 +127,10 @@ def verify(chosen: argparse.Namespace) -> bool:
         names = sorted({str(p.parent.relative_to(chosen.results)) for p in chosen.results.rglob("*-seed*.json")})
         if not names:
             raise InputError(f"There is no recorded result under {chosen.results}.")
-        passed = [verify_experiment(name, overrides, chosen.results, into / name) for name in names]
-        return all(passed)
+        return verify_experiments(names, overrides, chosen.results, into)
     if "experiment" not in asked:
         raise InputError("Verify what? Give experiment=NAME, --all, or run=DIR.")
-    return verify_experiment(asked["experiment"], overrides, chosen.results, into)
+    return verify_experiments([asked["experiment"]], overrides, chosen.results, into)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -62,6 +62,25 @@ def test_an_experiment_is_verified_against_its_range(
     assert "the experiment is another one now" in capsys.readouterr().err
 
 
+def test_a_row_of_one_seed_is_left_out(results: Path, files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    for seed in (2, 3):
+        (results / "sentiment" / "language" / f"lstm-seed{seed}.json").unlink()
+    assert exit_code(verify.main, "--all", "--results", str(results), *SMALL, *files) == 2
+    said = capsys.readouterr()
+    assert "left out sentiment/language lstm" in said.out and "no range to check against" in said.err
+
+
+def test_every_data_set_is_found_under_its_name(tmp_path: Path, results: Path, capsys) -> None:
+    (tmp_path / "sst2_phrases").mkdir()
+    here = [f"data.path={tmp_path}"]
+    path = verify.config("sentiment/sst2_phrases", "sentiment", "lstm", 1, here).data.path
+    assert path == str(tmp_path / "sst2_phrases")
+    assert verify.config("sentiment/imdb", "sentiment", "lstm", 1, here).data.path == str(tmp_path)
+    assert "path" not in verify.config("sentiment/language", "sentiment", "lstm", 1, here).data
+    options = ["experiment=sentiment/language", "model.no=1", "--results", str(results)]
+    assert exit_code(verify.main, *options) == 2 and "model.no" in capsys.readouterr().err
+
+
 def test_a_run_is_verified_against_its_range(results: Path, tmp_path: Path, capsys) -> None:
     run = tmp_path / "run1"
     assert exit_code(verify.main, f"run={run}", "--results", str(results)) == 0
