@@ -37,7 +37,7 @@ def draw(lines: dict[str, Runs], groups: str, metric: str, factor: int, **labels
         (line,) = axes.plot(drawn, scores.mean(axis=0), marker="o", label=f"{name} ({seeds})")
         axes.fill_between(drawn, scores.min(axis=0), scores.max(axis=0), alpha=0.15, color=line.get_color())
     axes.set(**labels)
-    axes.legend(loc="lower left")
+    figure.legend(loc="outside upper center", ncols=len(lines))
     axes.grid(alpha=0.3)
     return figure
 
@@ -52,7 +52,7 @@ def language_by_distance() -> Figure:
 
 def multi30k_by_length() -> Figure:
     tables = {"luong": "multi30k", "bahdanau": "multi30k_bahdanau", "plain": "multi30k_plain"}
-    lines = {f"decoder={name}": recorded(f"translation/{table}", "lstm") for name, table in tables.items()}
+    lines = {name: recorded(f"translation/{table}", "lstm") for name, table in tables.items()}
     return draw(
         lines, "by_length", "bleu", 1, xlabel="words of the source sentence", ylabel="test BLEU", ylim=(0, None)
     )
