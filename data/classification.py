@@ -46,6 +46,10 @@ class EncodedTexts:
     def lengths(self) -> np.ndarray:
         return self.tokens.lengths
 
+    @property
+    def embedded(self) -> Ragged:
+        return self.tokens
+
     def batch(self, rows: np.ndarray) -> Batch:
         tokens, mask = self.tokens.pad(rows)
         targets = torch.from_numpy(self.targets[rows])

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 
-from data.batch import Batch
+from data.batch import Batch, Ragged
 from data.buckets import by_length, shuffled_buckets
 from data.errors import InputError
 
@@ -53,6 +53,10 @@ class Encoded(Protocol):
     @property
     def lengths(self) -> np.ndarray:
         """[rows] tokens of every row, or [rows, sides] of each of its sides: what batches are cut by."""
+
+    @property
+    def embedded(self) -> Ragged:
+        """What a model embeds of every row: [tokens] ids."""
 
     def batch(self, rows: np.ndarray) -> Batch: ...
 

@@ -67,6 +67,10 @@ class EncodedSentences:
     def lengths(self) -> np.ndarray:
         return self.forms.lengths
 
+    @property
+    def embedded(self) -> Ragged:
+        return Ragged(self.word_ids[self.forms.values], self.forms.offsets)
+
     def batch(self, rows: np.ndarray) -> TaggingBatch:
         padded, mask = self.forms.pad(rows)
         targets, _ = self.targets.pad(rows)

@@ -62,6 +62,10 @@ class EncodedPairs:
     def lengths(self) -> np.ndarray:
         return np.stack([self.source.lengths, self.target.lengths], axis=1)
 
+    @property
+    def embedded(self) -> Ragged:
+        return self.source
+
     def batch(self, rows: np.ndarray) -> PairBatch:
         return PairBatch(rows, *self.source.pad(rows), *self.target.pad(rows))
 

@@ -29,6 +29,12 @@ class TokenEmbedding(nn.Module):
         self.dropout = LockedDropout(dropout)
         self.word_dropout, self.unknown_id = word_dropout, unknown_id
 
+    @torch.no_grad()
+    def start_from(self, vectors: Tensor) -> None:
+        """Take over [V, E] vectors of about length 1; a token whose row is zero keeps the vector that it has."""
+        known = vectors.ne(0).any(dim=1)
+        self.vectors.weight[known] = vectors[known].to(self.vectors.weight)
+
     def forward(self, tokens: Tensor, mask: Tensor, counts: Tensor | None = None) -> Tensor:
         if self.training and self.word_dropout > 0:
             rate = self.word_dropout if counts is None else self.word_dropout / (self.word_dropout + counts)

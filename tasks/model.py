@@ -6,6 +6,7 @@ from typing import Any
 from torch import nn
 
 from data.batch import Batch
+from models.embedding import TokenEmbedding
 from models.encoder import Encoder
 from tasks.loss import Loss
 
@@ -13,6 +14,7 @@ from tasks.loss import Loss
 class TaskModel(nn.Module, ABC):
     """A model that can learn from a batch and say what it makes of one."""
 
+    embedding: TokenEmbedding
     encoder: Encoder
 
     @abstractmethod

@@ -117,6 +117,12 @@ def train(cfg: DictConfig, directory: Path, result: Result) -> float:
     cfg = match_parameters(cfg, counter(corpus.sizes))
     result.add(config_id=config_id(cfg))
     model: TaskModel = build(cfg.model, **corpus.sizes).to(device)
+    if "vectors" in cfg:
+        log.info("vectors of tokens are made from the training split")
+        made = build(cfg.vectors)(
+            corpus.splits["train"].encoded.embedded, *model.embedding.vectors.weight.shape, cfg.seed
+        )
+        model.embedding.start_from(torch.from_numpy(made))
     evaluation: Evaluation = build(cfg.evaluation)
     evaluation.fit(corpus.splits["train"].examples)
     optimizer: torch.optim.Optimizer = build(cfg.optimizer)(model.parameters())
