@@ -3,8 +3,10 @@
 import numpy as np
 from scipy.sparse import csr_array
 from sklearn.utils.extmath import randomized_svd
+from threadpoolctl import threadpool_limits
 
 from data.batch import Ragged
+from data.errors import InputError
 from data.vocabulary import PAD
 
 
@@ -15,6 +17,8 @@ def cooccurrence_vectors(texts: Ragged, vocab_size: int, size: int, seed: int, *
     max(0, log p(w, c) / (p(w) p'(c))), with p' of counts to the power 0.75, is cut to its ``size`` largest singular
     values s: U sqrt(s). Padding, and a token that keeps no company, have the vector zero.
     """
+    if window < 1:
+        raise InputError(f"vectors.window={window}: at least 1 is wanted here.")
     counts = cooccurrences(texts, vocab_size, window)
     totals = np.asarray(counts.sum(axis=1)).ravel()
     smoothed = totals**0.75
@@ -23,7 +27,8 @@ def cooccurrence_vectors(texts: Ragged, vocab_size: int, size: int, seed: int, *
     information = np.log(pairs.data * smoothed.sum()) - np.log(totals[rows]) - np.log(smoothed[columns])
     positive = information > 0
     matrix = csr_array((information[positive], (rows[positive], columns[positive])), shape=counts.shape)
-    left, values, _ = randomized_svd(matrix, n_components=min(size, vocab_size), n_iter=4, random_state=seed)
+    with threadpool_limits(1):  # sums in another order would be other bits
+        left, values, _ = randomized_svd(matrix, n_components=min(size, vocab_size), n_iter=4, random_state=seed)
     vectors = np.pad(left * np.sqrt(values), ((0, 0), (0, size - len(values)))).astype(np.float32)
     known = np.diff(matrix.indptr) > 0  # the rows of others are no more than rounding
     vectors[known] /= np.linalg.norm(vectors[known], axis=1, keepdims=True)

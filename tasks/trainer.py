@@ -19,7 +19,6 @@ from data.batch import Batch
 from data.corpus import Corpus
 from data.errors import InputError
 from data.writing import write_json_lines
-from tasks.adversary import Adversary
 from tasks.checkpoint import load_checkpoint, load_weights, save_checkpoint, save_weights
 from tasks.device import autocast, choose_precision
 from tasks.evaluation import Evaluation
@@ -64,8 +63,6 @@ class Trainer:
         patience: how many epochs without a better score end the training.
         batch_tokens, batch_sentences: the most padded tokens and the most sentences in a batch.
         clip_grad_norm: the largest norm of a gradient (Pascanu et al., 2013); null leaves gradients as they are.
-        adversarial_norm: how far embeddings are moved against the model, every batch being read a second time so
-            (see ``Adversary``); 0 for no such reading.
         average_decay: of the exponential moving average of the weights that is evaluated and kept
             (Polyak & Juditsky, 1992); 0 keeps the weights themselves.
     """
@@ -89,15 +86,12 @@ class Trainer:
         batch_sentences: int,
         clip_grad_norm: float | None,
         average_decay: float,
-        adversarial_norm: float = 0.0,
     ) -> None:
         check_bounds(
             max_epochs=max_epochs, patience=patience, batch_tokens=batch_tokens, batch_sentences=batch_sentences
         )
         if not 0 <= average_decay < 1:
             raise InputError(f"trainer.average_decay={average_decay}: at least 0 and less than 1 is wanted here.")
-        if adversarial_norm < 0:
-            raise InputError(f"trainer.adversarial_norm={adversarial_norm}: at least 0 is wanted here.")
         self.model, self.corpus, self.evaluation = model, corpus, evaluation
         self.optimizer, self.schedule, self.directory = optimizer, schedule, directory
         self.device, self.precision, self.seed = device, choose_precision(precision, device), seed
@@ -105,7 +99,6 @@ class Trainer:
         self.batch_tokens, self.batch_sentences = batch_tokens, batch_sentences
         self.clip_grad_norm = math.inf if clip_grad_norm is None else clip_grad_norm
         self.average = AveragedModel(model, multi_avg_fn=moving_average(average_decay)) if average_decay else None
-        self.adversary = Adversary(model, adversarial_norm) if adversarial_norm else None  # of no copy of the model
         self.peak_rates = [group["lr"] for group in optimizer.param_groups]
         self.progress = Progress()
         self.history: list[dict[str, Any]] = []
@@ -182,25 +175,15 @@ class Trainer:
 
     def train_step(self, batch: Batch) -> tuple[Loss, Tensor]:
         """One update; the loss, and the norm of the gradient before clipping."""
+        with autocast(self.device, self.precision):
+            loss = self.model.loss(batch)
         self.optimizer.zero_grad()
-        if self.adversary is None:
-            loss = self.backward(batch)
-        else:
-            with self.adversary.watching():
-                loss = self.backward(batch, share=0.5)
-            self.backward(batch, share=0.5)
+        (loss.total / loss.number).backward()
         norm = clip_grad_norm_(self.model.parameters(), self.clip_grad_norm)
         self.optimizer.step()
         if self.average is not None:
             self.average.update_parameters(self.model)
         return loss, norm.detach()
-
-    def backward(self, batch: Batch, share: float = 1.0) -> Loss:
-        """Add a share of the gradient of the mean loss; the loss."""
-        with autocast(self.device, self.precision):
-            loss = self.model.loss(batch)
-        (loss.total * (share / loss.number)).backward()
-        return loss
 
     def set_rate(self, progress: float) -> float:
         factor = self.schedule(progress)

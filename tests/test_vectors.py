@@ -11,6 +11,7 @@ from test_configs import TASKS, corpus_of
 
 from data.batch import Ragged
 from data.cooccurrence import cooccurrence_vectors, cooccurrences
+from data.errors import InputError
 from data.vocabulary import PAD
 from models.embedding import TokenEmbedding
 from tasks.run import build
@@ -55,6 +56,11 @@ def test_texts_of_one_token_leave_the_vectors_at_random() -> None:
     before = embedding.vectors.weight.clone()
     embedding.start_from(torch.from_numpy(vectors))
     assert torch.equal(embedding.vectors.weight, before)
+
+
+def test_a_window_without_room_is_told() -> None:
+    with pytest.raises(InputError, match="at least 1 is wanted here"):
+        cooccurrence_vectors(Ragged.of([[2, 3]]), 4, 2, seed=0, window=0)
 
 
 @pytest.mark.parametrize("task", TASKS)
