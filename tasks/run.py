@@ -4,11 +4,13 @@ import json
 import logging
 import shutil
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any, cast
 
+import numpy as np
 import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import InstantiationException
@@ -118,11 +120,10 @@ def train(cfg: DictConfig, directory: Path, result: Result) -> float:
     result.add(config_id=config_id(cfg))
     model: TaskModel = build(cfg.model, **corpus.sizes).to(device)
     if "vectors" in cfg:
-        log.info("vectors of tokens are made from the training split")
-        made = build(cfg.vectors)(
-            corpus.splits["train"].encoded.embedded, *model.embedding.vectors.weight.shape, cfg.seed
-        )
-        model.embedding.start_from(torch.from_numpy(made))
+        started, shape = time.perf_counter(), model.embedding.vectors.weight.shape
+        vectors: np.ndarray = build(cfg.vectors)(corpus.splits["train"].encoded.embedded, *shape, cfg.seed)
+        model.embedding.start_from(torch.from_numpy(vectors))
+        log.info("vectors of tokens made from the training split in %.1f s", time.perf_counter() - started)
     evaluation: Evaluation = build(cfg.evaluation)
     evaluation.fit(corpus.splits["train"].examples)
     optimizer: torch.optim.Optimizer = build(cfg.optimizer)(model.parameters())
