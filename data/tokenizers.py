@@ -4,6 +4,7 @@ import io
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from data.errors import InputError
@@ -157,17 +158,16 @@ class SentencePieceTokenizer(Tokenizer):
         """
         import sentencepiece
 
+        def draw() -> list[list[str]]:
+            folded = (text.lower() if self.lowercase else text for text in texts)
+            return [
+                self.processor.encode(text, out_type=str, enable_sampling=True, alpha=alpha, nbest_size=nbest)
+                for text in folded
+            ]
+
         sentencepiece.set_random_generator_seed(seed % 2**32)
-        return [
-            self.processor.encode(
-                text.lower() if self.lowercase else text,
-                out_type=str,
-                enable_sampling=True,
-                alpha=alpha,
-                nbest_size=nbest,
-            )
-            for text in texts
-        ]
+        with ThreadPoolExecutor(1) as thread:  # a thread takes the seed when it first draws, and then never again
+            return thread.submit(draw).result()
 
     def join(self, pieces: list[str]) -> str:
         return self.processor.decode(pieces)

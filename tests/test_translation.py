@@ -3,6 +3,7 @@
 import io
 import json
 import random
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -116,6 +117,26 @@ def test_sampled_pieces_belong_to_the_seed_and_say_the_same(model_type: str) -> 
         ids = epochs[0].source.values[epochs[0].source.offsets[row] : epochs[0].source.offsets[row + 1]].tolist()
         assert ids[-1] == EOS and one.source.write(ids[:-1]) == pair.source
     assert codec(model_type).vary(best, pairs, 1) is best
+
+
+@pytest.mark.parametrize("model_type", ["unigram", "bpe"])
+def test_sampled_pieces_are_the_same_in_another_process(model_type: str) -> None:
+    texts = [pair.source for pair in sentences(100)]
+    tokenizer = SentencePieceTokenizer(40, model_type, lowercase=False)
+    tokenizer.fit(texts)
+    tokenizer.sample(texts, 0.3, -1, seed=2)  # what was drawn before is of no account
+    script = f"""
+import json, sys
+from data.tokenizers import SentencePieceTokenizer
+texts, tokenizer = json.load(sys.stdin), SentencePieceTokenizer(40, {model_type!r}, lowercase=False)
+tokenizer.fit(texts)
+json.dump(tokenizer.sample(texts, 0.3, -1, seed=1), sys.stdout)
+"""
+    root = Path(__file__).parents[1]
+    other = subprocess.run(
+        [sys.executable, "-c", script], input=json.dumps(texts), capture_output=True, text=True, check=True, cwd=root
+    )
+    assert json.loads(other.stdout) == tokenizer.sample(texts, 0.3, -1, seed=1)
 
 
 def test_a_size_that_the_text_cannot_fill_is_told_with_the_largest_possible() -> None:
