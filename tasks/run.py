@@ -120,10 +120,7 @@ def train(cfg: DictConfig, directory: Path, result: Result) -> float:
     result.add(config_id=config_id(cfg))
     model: TaskModel = build(cfg.model, **corpus.sizes).to(device)
     if "vectors" in cfg:
-        started, shape = time.perf_counter(), model.embedding.vectors.weight.shape
-        vectors: np.ndarray = build(cfg.vectors)(corpus.splits["train"].encoded.embedded, *shape, cfg.seed)
-        model.embedding.start_from(torch.from_numpy(vectors))
-        log.info("vectors of tokens made from the training split in %.1f s", time.perf_counter() - started)
+        start_embeddings(cfg, model, corpus)
     evaluation: Evaluation = build(cfg.evaluation)
     evaluation.fit(corpus.splits["train"].examples)
     optimizer: torch.optim.Optimizer = build(cfg.optimizer)(model.parameters())
@@ -153,6 +150,14 @@ def train(cfg: DictConfig, directory: Path, result: Result) -> float:
     result.write("ok")
     show(result.title, result.content, directory)
     return metrics["validation"][trainer.metric]
+
+
+def start_embeddings(cfg: DictConfig, model: TaskModel, corpus: Corpus[Any]) -> None:
+    """Give the model the vectors that its config makes of the training split."""
+    started, shape = time.perf_counter(), model.embedding.vectors.weight.shape
+    vectors: np.ndarray = build(cfg.vectors)(corpus.splits["train"].encoded.embedded, *shape, cfg.seed)
+    model.embedding.start_from(torch.from_numpy(vectors))
+    log.info("vectors of tokens made from the training split in %.1f s", time.perf_counter() - started)
 
 
 def sized_by_data(cfg: DictConfig) -> tuple[DictConfig, int]:

@@ -14,7 +14,7 @@ from data.cooccurrence import cooccurrence_vectors, cooccurrences
 from data.errors import InputError
 from data.vocabulary import PAD
 from models.embedding import TokenEmbedding
-from tasks.run import build
+from tasks.run import build, start_embeddings
 
 
 def test_near_tokens_are_counted_by_distance_within_a_text() -> None:
@@ -68,7 +68,7 @@ def test_every_task_starts_from_them(composed: Callable, task: str) -> None:
     model = build(cfg.model, **corpus.sizes)
     weights = model.embedding.vectors.weight
     made = build(cfg.vectors)(corpus.splits["train"].encoded.embedded, *weights.shape, cfg.seed)
-    model.embedding.start_from(torch.from_numpy(made))
+    start_embeddings(cfg, model, corpus)
     known = torch.from_numpy(made).ne(0).any(dim=1)
     assert known.sum() > 20 and not known[PAD]
     torch.testing.assert_close(weights[known], torch.from_numpy(made)[known])
