@@ -21,7 +21,7 @@ class LabelledText(NamedTuple):
 
     text: str
     label: str
-    facets: Mapping[str, int] = MappingProxyType({})
+    metadata: Mapping[str, int] = MappingProxyType({})
 
     def content(self) -> tuple[str, str]:
         return self.text, self.label

@@ -73,7 +73,7 @@ class Codec(ABC, Generic[Example]):
     @abstractmethod
     def encode(self, examples: Sequence[Example]) -> Encoded: ...
 
-    def vary(self, encoded: Any, examples: Sequence[Example], seed: int) -> Encoded:
+    def resample(self, encoded: Any, examples: Sequence[Example], seed: int) -> Encoded:
         """The training split as the epoch of this seed reads it; the same every time, unless a codec has a choice."""
         return encoded
 
@@ -114,7 +114,7 @@ class Split(Generic[Example]):
     def shuffled(self, tokens: int, sentences: int, seed: int) -> "Batches":
         """All examples in the order that belongs to a seed: for learning."""
         generator = np.random.Generator(np.random.PCG64(seed))
-        encoded = self.codec.vary(self.encoded, self.examples, seed)
+        encoded = self.codec.resample(self.encoded, self.examples, seed)
         return Batches(encoded, shuffled_buckets(encoded.lengths, tokens, sentences, generator))
 
 

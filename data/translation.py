@@ -150,7 +150,7 @@ class TranslationCodec(Codec[SentencePair]):
     def unlabelled(self, line: str) -> SentencePair:
         return SentencePair(line, "")
 
-    def vary(self, encoded: EncodedPairs, examples: Sequence[SentencePair], seed: int) -> EncodedPairs:
+    def resample(self, encoded: EncodedPairs, examples: Sequence[SentencePair], seed: int) -> EncodedPairs:
         if self.sampling_alpha is None:
             return encoded
         return EncodedPairs(

@@ -106,12 +106,12 @@ class ConvolutionalCharacters(CharacterEncoder):
     def forward(self, characters: Tensor, mask: Tensor) -> Tensor:
         inputs = (self.embedding(characters, mask) * mask.unsqueeze(-1)).transpose(1, 2)
         found = [
-            self.largest(filters(F.pad(inputs, (0, width - 1))), mask)
+            self.max_over_time(filters(F.pad(inputs, (0, width - 1))), mask)
             for width, filters in zip(self.widths, self.filters, strict=True)
         ]
         return self.output(self.dropout(torch.cat(found, dim=-1)))
 
-    def largest(self, answers: Tensor, mask: Tensor) -> Tensor:
+    def max_over_time(self, answers: Tensor, mask: Tensor) -> Tensor:
         """The maximum over the n-grams that begin inside the word, at least 0: ([W, F, C], [W, C]) -> [W, F]."""
         inside = answers.masked_fill(~mask.unsqueeze(1), 0.0)
         return torch.relu(inside.max(dim=-1).values)  # the gradient of max is several times faster than that of amax

@@ -30,7 +30,7 @@ class TokenEmbedding(nn.Module):
         self.word_dropout, self.unknown_id = word_dropout, unknown_id
 
     @torch.no_grad()
-    def start_from(self, vectors: Tensor) -> None:
+    def initialise(self, vectors: Tensor) -> None:
         """Take over [V, E] vectors of about length 1; a token whose row is zero keeps the vector that it has."""
         known = vectors.ne(0).any(dim=1)
         self.vectors.weight[known] = vectors[known].to(self.vectors.weight)

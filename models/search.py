@@ -102,8 +102,8 @@ class BeamSearch:
             log_probabilities, state = advance(tokens, memory, state)
             candidates, origins = self.candidates(beams, log_probabilities)
             self.keep_ended(unfinished, candidates, end)
-            going_on = self.going_on(candidates, end)
-            beams, origins = candidates.select(going_on), origins.gather(1, going_on)
+            continuing = self.continuing(candidates, end)
+            beams, origins = candidates.select(continuing), origins.gather(1, continuing)
             self.keep_cut(unfinished, beams)
 
             left = [row for row, one in enumerate(unfinished) if not self.done(one, beams)]
@@ -134,7 +134,7 @@ class BeamSearch:
         written = beams.select(origins).written
         return Beams(best, torch.cat([written, (places % vocabulary).unsqueeze(-1)], dim=-1)), origins
 
-    def going_on(self, candidates: Beams, end: int) -> Tensor:
+    def continuing(self, candidates: Beams, end: int) -> Tensor:
         """Where the K best candidates are that do not end: [B, K]."""
         ended = candidates.written[:, :, -1] == end
         return ended.to(torch.uint8).argsort(dim=1, stable=True)[:, : self.beam]

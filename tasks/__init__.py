@@ -1,1 +1,1 @@
-"""Where data and models meet: a folder is a task, a file is shared by all tasks."""
+"""One package a task, all alike: the model, how it is scored, and how it predicts."""

@@ -11,14 +11,14 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, open_dict
 
-import tasks.folders
+import training.folders
 from data.batch import Batch
-from tasks.model import TaskModel
+from training.model import TaskModel
 
 ROOT = Path(__file__).parents[1]
 CONF = ROOT / "conf"
 
-assert tasks.folders.run_name  # composing a run folder needs its resolver
+assert training.folders.run_name  # composing a run folder needs its resolver
 
 
 def options(group: str) -> list[str]:
@@ -83,7 +83,7 @@ def launch(tmp_path: Path) -> Iterator[Callable[..., Path]]:
     """
 
     def start(task: str, *overrides: str, folder: str = "run", mode: RunMode = RunMode.RUN) -> Path:
-        from tasks.run import run
+        from training.run import run
 
         directory = tmp_path / folder
         directory.mkdir(parents=True, exist_ok=True)

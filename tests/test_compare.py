@@ -15,11 +15,11 @@ import pytest
 import yaml
 from scipy import stats
 
-from tasks.compare import main
-from tasks.comparison import Pair, SentenceTests, compare
-from tasks.groups import Section, sections
-from tasks.records import Record, find
-from tasks.statistics import (
+from analysis.compare import main
+from analysis.comparison import Pair, SentenceTests, compare
+from analysis.groups import Section, sections
+from analysis.records import Record, find
+from analysis.statistics import (
     bootstrap_interval,
     holm,
     mean_interval,

@@ -12,8 +12,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from data.corpus import Corpus
 from models.encoder import Encoding
-from tasks.folders import config_id
-from tasks.run import build
+from training.build import build
+from training.folders import config_id
 
 TASKS = [path.stem for path in sorted(CONF.glob("*.yaml")) if path.stem != "base"]
 EXPERIMENTS = [path.relative_to(CONF / "experiment") for path in sorted((CONF / "experiment").rglob("*.yaml"))]

@@ -11,7 +11,7 @@ import pytest
 from conftest import ROOT, SMALL
 from omegaconf import OmegaConf
 
-from hydra_plugins.rnnbench.ray import RayLauncher, knock
+from hydra_plugins.rnnbench.ray import RayLauncher, check_reachable
 
 
 def sweep(folder: Path, *options: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -46,7 +46,7 @@ def test_slurm_is_asked_for_what_a_job_needs(files: list[str], tmp_path: Path) -
 
 
 def test_optuna_takes_the_best_score_and_passes_over_what_diverged(files: list[str], tmp_path: Path) -> None:
-    options = ["hydra/sweeper=optuna", "hydra.sweeper.n_trials=3", "optimizer.lr=1e30,1e-9,0.05"]
+    options = ["hydra/sweeper=optuna_maximize", "hydra.sweeper.n_trials=3", "optimizer.lr=1e30,1e-9,0.05"]
     options += ["hydra.sweeper.sampler.seed=2"]  # with which each of the three is tried once
     options += ["trainer.clip_grad_norm=null", "schedule.warmup=0", "cell=gru", "trainer.max_epochs=5"]
     done = sweep(tmp_path / "sweep", *files, *options)
@@ -81,5 +81,5 @@ def test_a_cluster_that_is_not_there_is_told() -> None:
     with socket.socket() as taken:  # bound, and listening to nobody
         taken.bind(("127.0.0.1", 0))
         with pytest.raises(OSError, match="refused"):
-            knock(f"127.0.0.1:{taken.getsockname()[1]}")
-    knock("auto")
+            check_reachable(f"127.0.0.1:{taken.getsockname()[1]}")
+    check_reachable("auto")

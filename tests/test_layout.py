@@ -1,4 +1,4 @@
-"""Who may import whom: data and models know nothing of each other or of tasks, and a task knows no other task."""
+"""Imports point one way: data, models -> training -> tasks -> analysis, and a task imports no other task."""
 
 import ast
 from collections.abc import Iterator
@@ -10,7 +10,9 @@ ROOT = Path(__file__).parents[1]
 ALLOWED = {
     "data": {"data"},
     "models": {"models"},
-    "tasks": {"data", "models", "tasks"},
+    "training": {"data", "models", "training"},
+    "tasks": {"data", "models", "training", "tasks"},
+    "analysis": {"data", "models", "training", "tasks", "analysis"},
     "hydra_plugins": {"hydra_plugins"},
 }
 FILES = [path for package in ALLOWED for path in sorted((ROOT / package).rglob("*.py"))]

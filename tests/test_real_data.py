@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from tasks.run import build
+from training.build import build
 
 DATA = ROOT.parent / "shared" / "data"
 SIZES = {

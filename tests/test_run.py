@@ -15,7 +15,7 @@ import torch
 from conftest import ROOT, SMALL
 from safetensors.torch import load_file
 
-from tasks.trainer import Trainer
+from training.trainer import Trainer
 
 TIMES = ("seconds", "validation_seconds")
 
@@ -200,7 +200,7 @@ def test_a_value_that_cannot_be_is_told(
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("target", ["os.system", "tasks.device.os.system", "torch.hub.load", "models.cells.no.Cell"])
+@pytest.mark.parametrize("target", ["os.system", "training.device.os.system", "torch.hub.load", "models.cells.no.Cell"])
 def test_a_config_cannot_name_what_is_not_ours_or_not_there(
     launch: Callable, files: list[str], caplog: pytest.LogCaptureFixture, target: str
 ) -> None:
@@ -279,7 +279,7 @@ def test_resume_finds_the_unfinished_run_by_itself(
 ) -> None:
     from omegaconf import OmegaConf
 
-    from tasks.folders import config_id, run_name
+    from training.folders import config_id, run_name
 
     monkeypatch.chdir(tmp_path)
     cfg = composed("sentiment", *files)

@@ -11,11 +11,12 @@ from conftest import ROOT, SMALL, options
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from tasks.folders import config_id, job_name
-from tasks.run import counter, load_config
-from tasks.size import match_parameters
-from tasks.sweep import threads_of_a_job
-from tasks.trainer import Trainer
+from training.folders import config_id, job_name
+from training.load import load_config
+from training.run import counter
+from training.size import match_parameters
+from training.sweep import threads_of_a_job
+from training.trainer import Trainer
 
 SIZES = {"vocab_size": 500, "num_labels": 2}
 

@@ -20,10 +20,10 @@ from data.tagging import TaggedSentence, TaggingCodec
 from data.vocabulary import BOS, EOS, PAD, UNK
 from models.characters import NgramCharacters
 from models.embedding import TokenEmbedding
-from tasks.run import build
 from tasks.tagging import predict
 from tasks.tagging.baselines import MostFrequentTag, any_word, capital_or_digit
 from tasks.tagging.evaluation import TaggingEvaluation
+from training.build import build
 
 NOUNS, NAMES, VERBS = ["dog", "stone", "river", "house"], ["Ann", "Bob", "Eve"], ["sees", "finds", "likes"]
 TINY = [*SMALL[:-1], "model.characters.embedding_size=4"]

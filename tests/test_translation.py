@@ -21,12 +21,12 @@ from data.errors import InputError
 from data.tokenizers import CharacterTokenizer, SentencePieceTokenizer
 from data.translation import Predicted, SentencePair, Translation, TranslationCodec, Written
 from data.vocabulary import EOS
-from tasks.bleu import bleu_by, translation_scores
-from tasks.loss import cross_entropy_of_output
-from tasks.predict import main
-from tasks.run import build
 from tasks.translation.evaluation import TranslationEvaluation
-from tasks.translation.predict import Options, answer
+from tasks.translation.predict import TranslationOptions, answer
+from training.bleu import bleu_by, translation_scores
+from training.build import build
+from training.loss import cross_entropy_of_output
+from training.predict import main
 
 WORDS = {
     "ein": "one",
@@ -108,7 +108,7 @@ def test_sampled_pieces_belong_to_the_seed_and_say_the_same(model_type: str) -> 
     one, pairs = codec(model_type, alpha=0.3), sentences(100)
     one.fit(pairs)
     best = one.encode(pairs)
-    epochs = [one.vary(best, pairs, seed) for seed in (1, 2, 1)]
+    epochs = [one.resample(best, pairs, seed) for seed in (1, 2, 1)]
     assert np.array_equal(epochs[0].source.values, epochs[2].source.values)
     assert np.array_equal(epochs[0].target.values, epochs[2].target.values)
     assert not np.array_equal(epochs[0].source.values, epochs[1].source.values)
@@ -116,7 +116,7 @@ def test_sampled_pieces_belong_to_the_seed_and_say_the_same(model_type: str) -> 
     for row, pair in enumerate(pairs):
         ids = epochs[0].source.values[epochs[0].source.offsets[row] : epochs[0].source.offsets[row + 1]].tolist()
         assert ids[-1] == EOS and one.source.write(ids[:-1]) == pair.source
-    assert codec(model_type).vary(best, pairs, 1) is best
+    assert codec(model_type).resample(best, pairs, 1) is best
 
 
 @pytest.mark.parametrize("model_type", ["unigram", "bpe"])
@@ -152,7 +152,7 @@ def test_only_subwords_can_be_sampled() -> None:
     one = TranslationCodec(CharacterTokenizer(lowercase=False), True, 0.1, -1)
     one.fit(sentences(5))
     with pytest.raises(InputError, match=r"sampling_alpha=0\.1: only sub-words can be sampled"):
-        one.vary(one.encode(sentences(5)), sentences(5), 1)
+        one.resample(one.encode(sentences(5)), sentences(5), 1)
 
 
 def test_both_sides_count_against_the_size_of_a_batch() -> None:
@@ -219,7 +219,7 @@ def test_every_part_learns_from_a_batch(translator: Callable, overrides: str) ->
     assert unused or all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
     assert losses[-1] < 0.8 * losses[0]
     model.eval()
-    for predict in (model.predict, model.predict_quickly):
+    for predict in (model.predict, model.predict_greedy):
         assert len(corpus.codec.decode(predict(batch))) == len(batch.rows)
 
 
@@ -252,7 +252,7 @@ def test_a_sentence_is_read_and_translated_the_same_in_any_batch(translator: Cal
     together = encoded.batch(np.arange(12))
     alone = [encoded.batch(np.array([row])) for row in range(12)]
     torch.testing.assert_close(model.loss(together).total, sum(model.loss(batch).total for batch in alone))
-    for predict in (model.predict, model.predict_quickly):
+    for predict in (model.predict, model.predict_greedy):
         said = predict(together)
         for row, batch in enumerate(alone):
             single = predict(batch)[0]
@@ -266,7 +266,7 @@ def test_a_beam_of_one_is_greedy(translator: Callable, decoder: str) -> None:
     model, corpus = translator(f"decoder={decoder}", "beam=1")
     model.eval()
     batch = corpus.splits["test"].encoded.batch(np.arange(30))
-    assert [p.nbest[0].ids for p in model.predict(batch)] == [p.nbest[0].ids for p in model.predict_quickly(batch)]
+    assert [p.nbest[0].ids for p in model.predict(batch)] == [p.nbest[0].ids for p in model.predict_greedy(batch)]
 
 
 def test_attention_is_over_the_pieces_of_the_sentence(translator: Callable) -> None:
@@ -390,7 +390,7 @@ def predicted(launch: Callable, parallel: list[str], monkeypatch: pytest.MonkeyP
         capsys.readouterr()
         monkeypatch.setattr(sys, "argv", ["predict", f"run={folder}", *options])
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(lines.encode())))
-        main("translation", Options, answer)
+        main("translation", TranslationOptions, answer)
         return capsys.readouterr().out.split("\n")[:-1]
 
     yield command

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import SMALL
 
-from tasks import reproduce, verify
+from analysis import reproduce, verify
 
 
 def exit_code(main: Callable[[list[str]], None], *arguments: str) -> int:

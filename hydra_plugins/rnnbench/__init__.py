@@ -1,1 +1,1 @@
-"""What the suite adds to Hydra, which looks for it in ``hydra_plugins``."""
+"""The launcher that the suite adds to Hydra, which takes launchers from the package ``hydra_plugins`` alone."""

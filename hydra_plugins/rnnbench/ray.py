@@ -37,7 +37,7 @@ class RayLauncher(Launcher):
         configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
         try:
             if not ray.is_initialized():
-                knock(self.address)
+                check_reachable(self.address)
                 ray.init(address=self.address)
         except OSError as error:
             sys.exit(f"error: no Ray cluster answers at hydra.launcher.address={self.address}: {error}")
@@ -63,7 +63,7 @@ class RayLauncher(Launcher):
         return [returns[task] for task in tasks]
 
 
-def knock(address: str) -> None:
+def check_reachable(address: str) -> None:
     """An ``OSError`` where nothing answers at HOST:PORT, for which Ray itself waits without end."""
     host, _, port = address.rpartition(":")
     if port.isdigit() and "://" not in address:

@@ -6,15 +6,15 @@ from typing import Any
 
 from data.classification import LabelledText, Labelling
 from data.writing import write_json_lines
-from tasks.evaluation import Evaluation
-from tasks.metrics import LENGTHS, accuracy_by, classification_scores, interval, intervals
-from tasks.plots import confusion_matrix
+from training.evaluation import Evaluation
+from training.metrics import LENGTHS, accuracy_by, classification_scores, interval, intervals
+from training.plots import confusion_matrix
 
 FACET_BOUNDS = (1, 2, 4, 6, 8, 10, 12, 16, 24, 32, 64)
 
 
 class SentimentEvaluation(Evaluation):
-    """Accuracy, F1, and accuracy by length in words and by every facet that the data carry."""
+    """Accuracy, F1, and accuracy by length in words and by every field that the data carry."""
 
     def score(self, hypotheses: Sequence[Labelling], examples: Sequence[LabelledText]) -> dict[str, Any]:
         said = [hypothesis.label for hypothesis in hypotheses]
@@ -23,9 +23,9 @@ class SentimentEvaluation(Evaluation):
         lengths = [interval(len(example.text.split()), LENGTHS) for example in examples]
         scores = classification_scores(said, expected)
         scores["by_length"] = accuracy_by(lengths, right, intervals(LENGTHS))
-        for facet in examples[0].facets:
-            groups = [interval(example.facets[facet], FACET_BOUNDS) for example in examples]
-            scores[f"by_{facet}"] = accuracy_by(groups, right, intervals(FACET_BOUNDS))
+        for field in examples[0].metadata:
+            groups = [interval(example.metadata[field], FACET_BOUNDS) for example in examples]
+            scores[f"by_{field}"] = accuracy_by(groups, right, intervals(FACET_BOUNDS))
         return scores
 
     def write(self, directory: Path, hypotheses: Sequence[Labelling], examples: Sequence[LabelledText]) -> None:

@@ -10,8 +10,8 @@ from models.dropout import Dropout
 from models.embedding import TokenEmbedding
 from models.encoder import Encoder
 from models.pooling import Pooling
-from tasks.loss import Loss, cross_entropy
-from tasks.model import TaskModel
+from training.loss import Loss, cross_entropy
+from training.model import TaskModel
 
 
 class SentimentClassifier(TaskModel):

@@ -6,11 +6,11 @@ Reads a text a line and writes a JSON object a line: the label and the probabili
 import json
 from collections.abc import Iterable, Iterator
 
-from tasks.predict import Options, Reader, main
+from training.predict import Options, Predictor, main
 
 
-def answer(options: Options, reader: Reader, lines: Iterable[str]) -> Iterator[str]:
-    for _, said in reader.read(lines):
+def answer(options: Options, predictor: Predictor, lines: Iterable[str]) -> Iterator[str]:
+    for _, said in predictor.predict(lines):
         yield json.dumps({"label": said.label, "probabilities": said.probabilities}, ensure_ascii=False)
 
 

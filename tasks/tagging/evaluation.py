@@ -7,10 +7,10 @@ from typing import Any
 
 from data.tagging import TaggedSentence
 from data.writing import write_json_lines, write_text
-from tasks.evaluation import Evaluation
-from tasks.metrics import LENGTHS, accuracy_by, classification_scores, interval, intervals
-from tasks.plots import confusion_matrix
 from tasks.tagging.baselines import MostFrequentTag, any_word, capital_or_digit
+from training.evaluation import Evaluation
+from training.metrics import LENGTHS, accuracy_by, classification_scores, interval, intervals
+from training.plots import confusion_matrix
 
 Tags = Sequence[str]
 

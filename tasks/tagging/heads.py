@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from torch import Tensor, nn
 
 from models.crf import LinearChainCRF
-from tasks.loss import Loss, cross_entropy
+from training.loss import Loss, cross_entropy
 
 
 class Head(nn.Module, ABC):

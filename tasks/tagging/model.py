@@ -11,9 +11,9 @@ from models.characters import CharacterEncoder
 from models.dropout import LockedDropout
 from models.embedding import TokenEmbedding
 from models.encoder import Encoder
-from tasks.loss import Loss
-from tasks.model import TaskModel
 from tasks.tagging.heads import Head
+from training.loss import Loss
+from training.model import TaskModel
 
 
 class Tagger(TaskModel):

@@ -12,7 +12,7 @@ from itertools import chain
 from data import conllu
 from data.errors import InputError
 from data.tagging import TaggedSentence
-from tasks.predict import Options, Reader, main
+from training.predict import Options, Predictor, main
 
 
 @dataclass
@@ -23,20 +23,20 @@ class TaggingOptions(Options):
     writes: str = "conllu"  # or text
 
 
-def answer(options: TaggingOptions, reader: Reader, lines: Iterable[str]) -> Iterator[str]:
+def answer(options: TaggingOptions, predictor: Predictor, lines: Iterable[str]) -> Iterator[str]:
     if options.writes not in WRITERS:
         raise InputError(f"writes={options.writes}: choose {' or '.join(WRITERS)}.")
     name = "standard input" if options.input == "-" else options.input
-    column = reader.cfg.data.get("column", conllu.TAGS[0])
+    column = predictor.cfg.data.get("column", conllu.TAGS[0])
     examples = sentences(options.reads, lines, name, column)
-    for example, tags in reader.examples(examples):
+    for example, tags in predictor.predict_examples(examples):
         yield from WRITERS[options.writes](example, tags)
 
 
 def sentences(kind: str, lines: Iterable[str], name: str, column: str) -> Iterator[TaggedSentence]:
     """The sentences of a text or of a CoNLL-U file, without tags."""
     if kind == "auto":
-        kind, lines = told_by_its_start(lines)
+        kind, lines = detect_format(lines)
     if kind == "text":
         return (TaggedSentence.untagged(line.split(), column) for line in lines)
     if kind == "conllu":
@@ -45,7 +45,7 @@ def sentences(kind: str, lines: Iterable[str], name: str, column: str) -> Iterat
     raise InputError(f"reads={kind}: choose auto, conllu or text.")
 
 
-def told_by_its_start(lines: Iterable[str]) -> tuple[str, Iterable[str]]:
+def detect_format(lines: Iterable[str]) -> tuple[str, Iterable[str]]:
     """Whether lines are CoNLL-U, where the first that is no comment has tabs, or text; and all the lines again."""
     seen, rest = [], iter(lines)
     for line in rest:

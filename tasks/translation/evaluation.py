@@ -6,10 +6,10 @@ from typing import Any
 
 from data.translation import SentencePair, Translation
 from data.writing import write_json_lines, write_text
-from tasks.bleu import bleu_by, translation_scores
-from tasks.evaluation import Evaluation
-from tasks.metrics import interval, intervals
-from tasks.plots import attention_map
+from training.bleu import bleu_by, translation_scores
+from training.evaluation import Evaluation
+from training.metrics import interval, intervals
+from training.plots import attention_map
 
 LENGTHS = (8, 11, 14, 17, 20, 25, 30, 40)  # words of a source sentence
 

@@ -12,10 +12,10 @@ from models.cells.base import State
 from models.decoder import Decoder
 from models.embedding import TokenEmbedding
 from models.encoder import Encoder
+from models.generator import TargetGenerator
 from models.search import BeamSearch
-from models.writer import Writer
-from tasks.loss import Loss, cross_entropy_of_output
-from tasks.model import TaskModel
+from training.loss import Loss, cross_entropy_of_output
+from training.model import TaskModel
 
 
 class Translator(TaskModel):
@@ -55,7 +55,7 @@ class Translator(TaskModel):
         if shared_embedding:
             target.vectors = self.embedding.vectors
         writing = decoder(input_size=embedding_size, memory_size=encoder.output_size, output_size=embedding_size)
-        self.writer = Writer(target, writing, begin=BOS, end=EOS, never=(PAD, UNK, BOS), tied=tied_output)
+        self.writer = TargetGenerator(target, writing, begin=BOS, end=EOS, never=(PAD, UNK, BOS), tied=tied_output)
         self.search, self.label_smoothing = search, label_smoothing
 
     def read(self, batch: Batch) -> tuple[Memory, State]:
@@ -80,7 +80,7 @@ class Translator(TaskModel):
         written = [[Written(tokens, score) for tokens, score, _ in nbest] for nbest in found]
         return list(map(Predicted, sources, written, attention))
 
-    def predict_quickly(self, batch: Batch) -> list[Predicted]:
+    def predict_greedy(self, batch: Batch) -> list[Predicted]:
         """Greedy."""
         memory, state = self.read(batch)
         written = self.writer.greedy(memory, state, self.search.limits(batch.mask))

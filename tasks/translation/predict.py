@@ -10,27 +10,26 @@ from dataclasses import dataclass
 from typing import Any
 
 from data.errors import InputError
-from tasks import predict
-from tasks.predict import Reader, main
+from training.predict import Options, Predictor, main
 
 
 @dataclass
-class Options(predict.Options):
+class TranslationOptions(Options):
     """Those of every task, and how to search."""
 
     beam: int | None = None  # as in the run
     n_best: int = 1
 
 
-def answer(options: Options, reader: Reader, lines: Iterable[str]) -> Iterator[str]:
-    search: Any = reader.model.search
+def answer(options: TranslationOptions, predictor: Predictor, lines: Iterable[str]) -> Iterator[str]:
+    search: Any = predictor.model.search
     search.beam = search.beam if options.beam is None else options.beam
     if not 1 <= options.n_best <= search.beam:
         raise InputError(
             f"n_best={options.n_best}, beam={search.beam}: a beam of k finds up to k translations, and at least one "
             f"is asked for: give 1 <= n_best <= beam."
         )
-    for example, said in reader.read(lines):
+    for example, said in predictor.predict(lines):
         best = said.alternatives[: options.n_best] if example.source.strip() else [("", 0.0)]
         if options.n_best == 1:
             yield best[0][0]
@@ -39,4 +38,4 @@ def answer(options: Options, reader: Reader, lines: Iterable[str]) -> Iterator[s
 
 
 if __name__ == "__main__":
-    main("translation", Options, answer)
+    main("translation", TranslationOptions, answer)

@@ -1,0 +1,93 @@
+"""The README's result tables from the recorded results: ``python -m analysis.publish`` writes, ``--check`` compares.
+
+A recorded result is the ``result.json`` of a run, kept as ``analysis/results/<task>/<table>/<row>-seed<N>.json``.
+In the README a table stands between ``<!-- results: <task>/<table> ... -->`` and ``<!-- end -->``; rows of more than
+one recorded table may stand in it, each named by its row, or by its row and what follows the first table's name.
+"""
+
+import json
+import re
+import statistics
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "analysis" / "results"
+README = ROOT / "README.md"
+PLACE = re.compile(r"(<!-- results: ([^>]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+HEAD = """\
+| | parameters | test {metric} | best, worst |{titles} seeds | seconds | tokens/s | peak MB | kernel |
+|---|--:|--:|--:|{rules}--:|--:|--:|--:|---|"""
+BESIDE = {  # what else of the test scores a table shows, by what the selection goes by; title -> key
+    ("tagging", "accuracy"): {"known words": "accuracy_known", "unknown": "accuracy_unknown"},
+    ("translation", "bleu"): {"lower-cased": "bleu_lowercase", "chrF2++": "chrf"},
+}
+STALE = "README.md is older than analysis/results: run python -m analysis.publish"
+
+
+def table(folders: list[Path]) -> str:
+    """One row for every group of seeds, the best mean on top, and under it where the numbers come from."""
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for folder in folders:
+        extra = folder.name.removeprefix(folders[0].name).replace("_", " ").strip()
+        for path in sorted(folder.glob("*.json")):
+            name = ", ".join(filter(None, [path.stem.rsplit("-seed", 1)[0], extra]))
+            rows.setdefault(name, []).append(json.loads(path.read_text()))
+    for name, group in rows.items():
+        if len({result["config_id"] for result in group}) > 1:
+            sys.exit(f"{folders[0]}: the seeds of {name} are of more than one config: remove those of the older.")
+    results = [result for group in rows.values() for result in group]
+    metric = results[0]["selection"]["metric"]
+    beside = BESIDE.get((results[0]["task"], metric), {})
+    ranked = sorted(rows.items(), key=lambda row: -statistics.mean(scores(row[1], metric)))
+    head = HEAD.format(metric=metric, titles="".join(f" {title} |" for title in beside), rules="--:|" * len(beside))
+    lines = [head, *(line(name, group, metric, list(beside.values())) for name, group in ranked)]
+    return "\n".join(lines) + f"\n\n{origin(results)}\n"
+
+
+def scores(group: list[dict[str, Any]], metric: str) -> list[float]:
+    """In percent where the metric is a share."""
+    factor = 1 if metric.startswith(("bleu", "chrf")) else 100
+    return [factor * result["metrics"]["test"][metric] for result in group]
+
+
+def line(name: str, group: list[dict[str, Any]], metric: str, beside: list[str]) -> str:
+    found = scores(group, metric)
+    others = "".join(f" {statistics.mean(scores(group, other)):.2f} |" for other in beside)
+    spread = f" ± {statistics.stdev(found):.2f}" if len(found) > 1 else ""
+    seconds = statistics.mean(result["training"]["seconds"] for result in group)
+    speed = statistics.mean(result["training"]["tokens_per_second"] for result in group)
+    seeds = ", ".join(str(seed) for seed in sorted(result["seed"] for result in group))
+    memory = max(result["training"]["peak_memory_mb"] for result in group)
+    kernels = sorted({f"{result['training']['kernel']} {result['training']['precision']}" for result in group})
+    return (
+        f"| {name} | {group[0]['parameters']:,} | **{statistics.mean(found):.2f}**{spread} | {max(found):.2f}, "
+        f"{min(found):.2f} |{others} {seeds} | {seconds:,.0f} | {speed:,.0f} | {memory:,.0f} | {', '.join(kernels)} |"
+    )
+
+
+def origin(results: list[dict[str, Any]]) -> str:
+    """Hardware and commits, said once."""
+    machines = sorted({f"{r['environment']['cpu']}, {r['environment']['threads']} thread(s)" for r in results})
+    commits = sorted({result["environment"]["commit"][:10] for result in results})
+    torch = sorted({result["environment"]["torch"] for result in results})
+    return (
+        f"Mean ± standard deviation over seeds; {'; '.join(machines)} a run; torch {', '.join(torch)}; commit "
+        f"{', '.join(commits)}."
+    )
+
+
+def filled(readme: str) -> str:
+    def written(place: re.Match[str]) -> str:
+        return f"{place[1]}\n{table([RESULTS / name for name in place[2].split()])}\n{place[3]}"
+
+    return PLACE.sub(written, readme)
+
+
+if __name__ == "__main__":
+    before = README.read_text(encoding="utf-8")
+    after = filled(before)
+    if "--check" in sys.argv:
+        sys.exit(0 if before == after else STALE)
+    README.write_text(after, encoding="utf-8")

@@ -1,0 +1,32 @@
+"""What a model says of examples, in words."""
+
+from typing import Any
+
+import torch
+
+from data.corpus import Codec, Split
+from training.device import autocast
+from training.model import TaskModel
+
+
+@torch.no_grad()
+def predict_split(
+    model: TaskModel,
+    codec: Codec[Any],
+    split: Split[Any],
+    device: torch.device,
+    precision: str,
+    batch_tokens: int,
+    batch_sentences: int,
+    greedy: bool = False,
+) -> list[Any]:
+    """One hypothesis an example, in the order of the split; batches go from short to long."""
+    model.eval()
+    predict = model.predict_greedy if greedy else model.predict
+    predictions: list[Any] = [None] * len(split)
+    for batch in split.in_order(batch_tokens, batch_sentences):
+        with autocast(device, precision):
+            predicted = predict(batch.to(device))
+        for row, prediction in zip(batch.rows, predicted, strict=True):
+            predictions[row] = prediction
+    return codec.decode(predictions)

@@ -1,0 +1,73 @@
+"""``result.json``: what a run came to, and everything needed to tell it from another."""
+
+import platform
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from data.writing import write_json
+from training.device import hardware_name
+from training.folders import RESULT, SCHEMA
+
+
+class Result:
+    """The record of one run, filled as the run goes and written once, at its end.
+
+    Args:
+        directory: the run folder.
+        identity: what is known from the start: task, experiment, cell, config id, seed.
+    """
+
+    def __init__(self, directory: Path, identity: dict[str, Any]) -> None:
+        self.directory = directory
+        self.content: dict[str, Any] = {"schema": SCHEMA, "status": None, **identity, "started": now()}
+
+    @property
+    def title(self) -> str:
+        """A run in a few words."""
+        return "{task}: {cell} on {data[name]}, seed {seed}".format(**self.content)
+
+    def add(self, **entries: Any) -> None:
+        self.content |= entries
+
+    def write(self, status: str, reason: str | None = None) -> None:
+        """End the record: ``ok``, ``failed``, ``diverged``, ``out_of_memory`` or ``interrupted``."""
+        self.content |= {"status": status, "ended": now()}
+        if reason is not None:
+            self.content["reason"] = reason
+        write_json(self.directory / RESULT, self.content)
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def environment(device: torch.device) -> dict[str, Any]:
+    """The machine and the code of a run."""
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "platform": platform.platform(),
+        "cpu": hardware_name(torch.device("cpu")),
+        "threads": torch.get_num_threads(),
+        "device": str(device) if device.type == "cpu" else f"{device} ({hardware_name(device)})",
+        **commit(),
+    }
+
+
+def commit() -> dict[str, Any]:
+    """The commit of this checkout and whether files differ from it; nulls outside a checkout."""
+    root = Path(__file__).parents[1]
+
+    def git(*arguments: str) -> str | None:
+        try:
+            done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True)
+        except (OSError, subprocess.CalledProcessError):
+            return None
+        return done.stdout.strip()
+
+    status = git("status", "--porcelain", "--untracked-files=no")
+    return {"commit": git("rev-parse", "HEAD"), "dirty": None if status is None else bool(status)}
