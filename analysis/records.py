@@ -169,5 +169,5 @@ def unfinished(folder: Path) -> dict[str, Any]:
         identity = {"task": cfg.task, "seed": cfg.seed, "config_id": config_id(cfg)}
     except (yaml.YAMLError, ValueError) as error:
         raise InputError(f"its {CONFIG} cannot be read ({str(error).splitlines()[0]})") from error
-    cell = str(OmegaConf.select(cfg, "model.encoder.cell._target_")).split(".")[-2:-1]
+    cell = str(OmegaConf.select(cfg, "cell._target_")).split(".")[-2:-1]
     return {"status": "unfinished", "reason": "The run left no result.", "cell": "".join(cell), **identity}

@@ -58,7 +58,3 @@ class Encoder(nn.Module):
             runs = [cell.scan(outputs, mask, reverse=bool(direction)) for direction, cell in enumerate(cells)]
             outputs = torch.cat([run_outputs for run_outputs, _ in runs], dim=-1)
         return Encoding(outputs, torch.cat([state[0] for _, state in runs], dim=-1))
-
-    def kernel_name(self, device: torch.device) -> str:
-        """Which code runs the cells on a device, for the record."""
-        return next(cell for cell in self.modules() if isinstance(cell, Cell)).kernel_name(device)

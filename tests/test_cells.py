@@ -93,7 +93,7 @@ def test_cells_equal_torch_on_packed_input(name: str, num_layers: int, bidirecti
 
 @pytest.fixture(params=options("cell"))
 def make_cell(request: pytest.FixtureRequest, composed: Callable) -> Callable[..., Cell]:
-    return instantiate(composed("sentiment", f"cell={request.param}").model.encoder.cell)
+    return instantiate(composed("sentiment", f"cell={request.param}").cell)
 
 
 @pytest.mark.parametrize("reverse", [False, True])

@@ -187,7 +187,7 @@ def test_a_metric_that_the_task_does_not_give_is_told(
         ("model.encoder.num_layers=0", "An encoder has at least one layer, not 0."),
         ("model.encoder.bidirectional=1", "model.encoder.bidirectional=1: true or false is wanted here."),
         ("codec.keep=middle", "codec.keep is 'start', 'end' or 'both', not 'middle'."),
-        ("model.encoder.cell.forget_bias=high", "forget_bias=high: a number or null is wanted here."),
+        ("cell.forget_bias=high", "forget_bias=high: a number or null is wanted here."),
         ("threads=all", "threads=all: a whole number is wanted here."),
     ],
 )

@@ -140,10 +140,10 @@ def test_jobs_side_by_side_share_the_cores(
 def test_every_hidden_size_of_a_model_is_matched(composed: Callable) -> None:
     cfg: DictConfig = composed("sentiment", "cell=rnn", "match=parameters")
     OmegaConf.set_struct(cfg, False)
-    cfg.model.decoder = {"cell": "${model.encoder.cell}", "hidden_size": 256}
+    cfg.model.decoder = {"cell": "${cell}", "hidden_size": 256}
 
     def count(c: DictConfig) -> int:
-        return c.model.decoder.hidden_size * (4 if "lstm" in c.model.encoder.cell._target_ else 1)
+        return c.model.decoder.hidden_size * (4 if "lstm" in c.cell._target_ else 1)
 
     matched = match_parameters(cfg, count)
     assert (matched.model.encoder.hidden_size, matched.model.decoder.hidden_size) == (512, 1024)

@@ -60,7 +60,7 @@ def unfinished(folder: Path) -> bool:
 
 def job_name(*, _root_: DictConfig) -> str:
     """``<cell>-<config id>-seed<seed>``: a job of a sweep that is started again finds what it left."""
-    cell = _root_.model.encoder.cell._target_.split(".")[-2]
+    cell = _root_.cell._target_.split(".")[-2]
     return f"{cell}-{config_id(_root_)}-seed{_root_.seed}"
 
 

@@ -3,19 +3,24 @@
 from abc import ABC, abstractmethod
 from typing import Any
 
+import torch
 from torch import nn
 
 from data.batch import Batch
+from models.cells.base import Cell
 from models.embedding import TokenEmbedding
-from models.encoder import Encoder
 from training.loss import Loss
 
 
 class TaskModel(nn.Module, ABC):
     """A model that can learn from a batch and say what it makes of one."""
 
-    embedding: TokenEmbedding
-    encoder: Encoder
+    embedding: TokenEmbedding  # of the input's tokens, where a model reads any
+
+    def kernel_name(self, device: torch.device) -> str:
+        """Which code runs the recurrent cells on a device, for the record; ``none`` for a model without a cell."""
+        cell = next((module for module in self.modules() if isinstance(module, Cell)), None)
+        return "none" if cell is None else cell.kernel_name(device)
 
     @abstractmethod
     def loss(self, batch: Batch) -> Loss: ...

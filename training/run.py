@@ -123,7 +123,7 @@ def train(cfg: DictConfig, directory: Path, result: Result) -> float:
         model, corpus, evaluation, optimizer, build(cfg.schedule), directory, device, cfg.seed
     )
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    kernel = model.encoder.kernel_name(device)
+    kernel = model.kernel_name(device)
     result.add(data=corpus.description(), parameters=parameters, environment=environment(device))
     log.info("%s, %s parameters, %s, %s, %s", result.title, f"{parameters:,}", device, trainer.precision, kernel)
 
@@ -149,6 +149,8 @@ def train(cfg: DictConfig, directory: Path, result: Result) -> float:
 
 def start_embeddings(cfg: DictConfig, model: TaskModel, corpus: Corpus[Any]) -> None:
     """Give the model the vectors that its config makes of the training split."""
+    if not hasattr(model, "embedding"):
+        raise InputError(f"embeddings: the model of task={cfg.task} embeds no tokens of its inputs; leave it null.")
     started, shape = time.perf_counter(), model.embedding.vectors.weight.shape
     vectors: np.ndarray = build(cfg.embeddings)(corpus.splits["train"].encoded.embedded, *shape, cfg.seed)
     model.embedding.initialise(torch.from_numpy(vectors))

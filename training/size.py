@@ -54,7 +54,7 @@ def with_cell(cfg: DictConfig, name: str) -> DictConfig:
         raise InputError(f"reference_cell={name}: there is no such cell; choose from {known}.")
     changed = copy.deepcopy(cfg)
     with open_dict(changed):
-        changed.model.encoder.cell = OmegaConf.load(path)
+        changed.cell = OmegaConf.load(path)
     return changed
 
 
