@@ -1,4 +1,4 @@
-"""The one thing that crosses from data to models."""
+"""Padded batches of ids: what models receive from ``data``."""
 
 from dataclasses import dataclass, fields, replace
 from typing import Self
@@ -12,7 +12,7 @@ from data.vocabulary import PAD
 
 @dataclass(frozen=True)
 class Batch:
-    """B padded sentences, longest T. ``rows`` says which examples of the split they are."""
+    """B padded rows of at most T tokens."""
 
     rows: np.ndarray  # [B] positions in the split
     tokens: Tensor  # [B, T] source token ids, PAD past the end
@@ -22,12 +22,12 @@ class Batch:
 
     @property
     def num_tokens(self) -> int:
-        """How many tokens are read, padding not counted."""
+        """The number of tokens, without padding."""
         return int(self.mask.sum())
 
     @property
     def num_positions(self) -> int:
-        """How many there are with padding."""
+        """The number of tokens, with padding."""
         return self.mask.numel()
 
     def to(self, device: torch.device) -> Self:
@@ -36,11 +36,11 @@ class Batch:
             for field in fields(self)
             if isinstance(value := getattr(self, field.name), Tensor)
         }
-        return replace(self, **moved)  # type: ignore[arg-type]  # rows stay where they are
+        return replace(self, **moved)  # type: ignore[arg-type]  # ``rows`` stays on the CPU
 
 
 class PairBatch(Batch):
-    """A batch of two sides: what is written counts as what is read does."""
+    """A batch of sentence pairs: target tokens count like source tokens."""
 
     @property
     def num_tokens(self) -> int:
@@ -53,7 +53,7 @@ class PairBatch(Batch):
 
 @dataclass(frozen=True)
 class Ragged:
-    """Rows of unlike length, end to end in one array: row i is ``values[offsets[i]:offsets[i + 1]]``."""
+    """Rows of different lengths in one flat array: row i is ``values[offsets[i]:offsets[i + 1]]``."""
 
     values: np.ndarray  # [sum of lengths] int32
     offsets: np.ndarray  # [rows + 1] int64
@@ -73,7 +73,7 @@ class Ragged:
         return np.diff(self.offsets)
 
     def pad(self, rows: np.ndarray) -> tuple[Tensor, Tensor]:
-        """The rows asked for, side by side: [B] positions -> ([B, T] int64 ids, [B, T] mask), T at least 1."""
+        """The chosen rows, padded: [B] positions -> ([B, T] int64 ids, [B, T] mask), T at least 1."""
         lengths = self.lengths[rows]
         columns = np.arange(max(1, lengths.max(initial=0)))
         mask = columns < lengths[:, None]

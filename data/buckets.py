@@ -1,9 +1,9 @@
-"""Batches of sentences of like length: little padding, and yet a new order in every epoch."""
+"""Batches of rows of similar length: little padding, in a new order in every epoch."""
 
 import numpy as np
 
 
-def in_batches(order: np.ndarray, lengths: np.ndarray, tokens: int, sentences: int) -> list[np.ndarray]:
+def cut_into_batches(order: np.ndarray, lengths: np.ndarray, tokens: int, sentences: int) -> list[np.ndarray]:
     """Cut an order of rows into batches of at most ``tokens`` padded tokens and at most ``sentences`` rows.
 
     Lengths are [rows], or [rows, sides] where a row has several sides, each padded on its own. A row longer than
@@ -26,7 +26,7 @@ def shuffled_buckets(
 ) -> list[np.ndarray]:
     """Shuffle the rows, sort by length within buckets of about 50 batches, cut, and shuffle the batches.
 
-    Rows of two sides are alike in both only where there are more to choose from: their buckets are four times as large.
+    Rows with two sides use buckets four times as large, so that rows of a batch are of similar length on both sides.
     """
     order = generator.permutation(len(lengths))
     rows_per_batch = max(1, tokens * len(lengths) // max(1, int(lengths.sum())))
@@ -34,20 +34,21 @@ def shuffled_buckets(
     batches: list[np.ndarray] = []
     for start in range(0, len(order), bucket):
         rows = order[start : start + bucket]
-        batches += in_batches(rows[short_to_long(lengths[rows])], lengths, tokens, sentences)
+        batches += cut_into_batches(rows[short_to_long(lengths[rows])], lengths, tokens, sentences)
     return [batches[i] for i in generator.permutation(len(batches))]
 
 
 def by_length(lengths: np.ndarray, tokens: int, sentences: int) -> list[np.ndarray]:
-    """All rows from short to long: the least padding, for reading without learning."""
-    return in_batches(short_to_long(lengths), lengths, tokens, sentences)
+    """All rows from short to long, with the least padding: for inference."""
+    return cut_into_batches(short_to_long(lengths), lengths, tokens, sentences)
 
 
 def short_to_long(lengths: np.ndarray) -> np.ndarray:
     """The order of rows by length, stable.
 
-    Rows of two sides go by the first; among equals the second rises and falls by turns, so that neighbours are alike.
+    Rows with two sides are sorted by the first; the second side alternates between ascending and descending order, so
+    that neighbouring rows are of similar length on both sides.
     """
     first, *second = lengths.reshape(len(lengths), -1).T
-    turns = [np.where(first % 2, -side, side) for side in second]
-    return np.lexsort([*turns, first])
+    alternating = [np.where(first % 2, -side, side) for side in second]
+    return np.lexsort([*alternating, first])

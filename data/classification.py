@@ -17,7 +17,7 @@ from data.vocabulary import UNK, Vocabulary
 
 
 class LabelledText(NamedTuple):
-    """A text, its label, and by what else its score can be told apart (``{"distance": 7}``)."""
+    """A text, its label, and numbers by which scores are grouped (``{"distance": 7}``)."""
 
     text: str
     label: str
@@ -30,8 +30,8 @@ class LabelledText(NamedTuple):
         return self.label
 
 
-class Labelling(NamedTuple):
-    """A label and the probability of every label."""
+class LabelPrediction(NamedTuple):
+    """The predicted label and the probability of every label."""
 
     label: str
     probabilities: dict[str, float]
@@ -62,12 +62,12 @@ class ClassificationCodec(Codec[LabelledText]):
     Args:
         tokenizer: text <-> pieces.
         min_count: how often a piece must occur in the training split to have an id of its own.
-        vocab_size: the largest vocabulary, specials included; null for no limit.
-        max_length: the most pieces of a text that are read; null for all of them.
-        keep: which pieces of a longer text: its ``start``, its ``end``, or ``both``, half of each.
+        vocab_size: the largest vocabulary, special symbols included; null for no limit.
+        max_length: the maximum number of pieces per text; null for no limit.
+        keep: which pieces of a longer text are kept: its ``start``, its ``end``, or ``both``, half of each.
     """
 
-    examples = LabelledText
+    example_type = LabelledText
 
     def __init__(self, tokenizer: Tokenizer, min_count: int, vocab_size: int | None, max_length: int | None, keep: str):
         if keep not in ("start", "end", "both"):
@@ -86,11 +86,11 @@ class ClassificationCodec(Codec[LabelledText]):
         return {"vocab_size": len(self.vocabulary), "num_labels": len(self.labels)}
 
     def encode(self, examples: Sequence[LabelledText]) -> EncodedTexts:
-        tokens = Ragged.of([self.read(example.text) for example in examples])
+        tokens = Ragged.of([self.encode_text(example.text) for example in examples])
         return EncodedTexts(tokens, np.array([self.label_id(example.label) for example in examples], dtype=np.int64))
 
-    def read(self, text: str) -> list[int]:
-        """The ids of a text, cut to ``max_length``; a text with no piece at all is one unknown piece."""
+    def encode_text(self, text: str) -> list[int]:
+        """The ids of a text, cut to ``max_length``; a text without pieces is one unknown piece."""
         ids = self.vocabulary.encode(self.tokenizer.split(text)) or [UNK]
         if self.max_length is None or len(ids) <= self.max_length:
             return ids
@@ -108,11 +108,12 @@ class ClassificationCodec(Codec[LabelledText]):
     def unlabelled(self, line: str) -> LabelledText:
         return LabelledText(line, self.labels.symbols[0])
 
-    def decode(self, predictions: Sequence[Sequence[float]]) -> list[Labelling]:
-        """Probabilities [B][labels] -> labels, with their probabilities by name."""
+    def decode(self, predictions: Sequence[Sequence[float]]) -> list[LabelPrediction]:
+        """Probabilities [B][labels] -> labels, with the probability of every label by name."""
         names = self.labels.symbols
         return [
-            Labelling(names[int(np.argmax(row))], dict(zip(names, map(float, row), strict=True))) for row in predictions
+            LabelPrediction(names[int(np.argmax(row))], dict(zip(names, map(float, row), strict=True)))
+            for row in predictions
         ]
 
     def save(self, directory: Path) -> None:

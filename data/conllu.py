@@ -17,45 +17,45 @@ EMPTY_NODE = re.compile(r"([0-9]+)\.[1-9][0-9]*")  # a word that is not in the t
 
 
 class Word(NamedTuple):
-    """A word of a sentence, and where it stands."""
+    """A word of a sentence and its position in the file."""
 
-    place: str  # file and line, for a sentence about it
-    cells: list[str]  # one a column
+    place: str  # file and line, for error messages
+    cells: list[str]  # one per column
 
     def value(self, column: str) -> str:
         return self.cells[COLUMNS.index(column)]
 
 
 class Sentence(NamedTuple):
-    """The words of a sentence, and all its lines as they stand in the file: with comments, ranges and empty nodes."""
+    """The words of a sentence, and its lines as they stand in the file, with comments, ranges and empty nodes."""
 
     words: list[Word]
-    block: str
+    raw: str
 
     @property
     def forms(self) -> tuple[str, ...]:
         return tuple(word.cells[FORM] for word in self.words)
 
 
-def read(lines: Iterable[tuple[int, str]], name: str) -> Iterator[Sentence]:
-    """The sentences of a file, given by its numbered lines without their ends; ``name`` is what errors call it.
+def parse_sentences(lines: Iterable[tuple[int, str]], name: str) -> Iterator[Sentence]:
+    """The sentences of a file, from its numbered lines without line ends; ``name`` stands for the file in errors.
 
-    The blocks of all sentences, end to end, are the file, line ends being LF and the last line empty.
+    The raw texts of all sentences, end to end, are the file, with LF as line end and an empty last line.
     """
     gathered: list[tuple[int, str]] = []
     started = ended = False
     for number, line in lines:
         if line and ended:
-            yield parse(gathered, name)
+            yield parse_sentence(gathered, name)
             gathered, started, ended = [], False, False
         gathered.append((number, line))
         started = started or bool(line)
         ended = started and not line
     if started:
-        yield parse(gathered if ended else [*gathered, (gathered[-1][0], "")], name)
+        yield parse_sentence(gathered if ended else [*gathered, (gathered[-1][0], "")], name)
 
 
-def parse(lines: Sequence[tuple[int, str]], name: str) -> Sentence:
+def parse_sentence(lines: Sequence[tuple[int, str]], name: str) -> Sentence:
     """One sentence from its numbered lines."""
     words: list[Word] = []
     last_of_range = 0
@@ -105,20 +105,20 @@ def cells_of(line: str, place: str) -> list[str]:
     return cells
 
 
-def written(block: str, column: str, values: Sequence[str]) -> str:
-    """The lines of a sentence with a column replaced: one value a word, all else as it was."""
-    lines = block.split("\n")
-    left = iter(values)
+def replace_column(raw: str, column: str, values: Sequence[str]) -> str:
+    """The raw text of a sentence with one column replaced: one value per word; all else is kept."""
+    lines = raw.split("\n")
+    remaining = iter(values)
     for index, line in enumerate(lines):
         cells = line.split("\t")
         if len(cells) == len(COLUMNS) and WORD.fullmatch(cells[0]):
-            cells[COLUMNS.index(column)] = next(left)
+            cells[COLUMNS.index(column)] = next(remaining)
             lines[index] = "\t".join(cells)
     return "\n".join(lines)
 
 
-def block_of(words: Sequence[str], **columns: Sequence[str | None]) -> str:
-    """The lines of a sentence that comes from no file; columns that are not given hold no value."""
+def format_sentence(words: Sequence[str], **columns: Sequence[str | None]) -> str:
+    """The raw text of a sentence that was not read from a file; columns that are not given are empty."""
     nothing = [None] * len(words)
     values = zip(words, *(columns.get(column, nothing) for column in COLUMNS[FORM + 1 :]), strict=True)
     rows = ("\t".join([str(number), *(cell or EMPTY for cell in row)]) for number, row in enumerate(values, start=1))

@@ -1,4 +1,4 @@
-"""Examples of one kind, read once, encoded, and handed out in batches."""
+"""A data set of one kind of example: its splits, encoded, and its batches."""
 
 import hashlib
 from abc import ABC, abstractmethod
@@ -16,47 +16,65 @@ from data.errors import InputError
 SPLITS = ("train", "validation", "test")
 
 
-class Row(Protocol):
-    """What every kind of example can say of itself."""
+class AnyExample(Protocol):
+    """What every kind of example has."""
 
     def content(self) -> tuple[Any, ...]:
-        """What counts as its content, for a hash."""
+        """The fields that are hashed: strings and tuples of strings."""
 
     def stratum(self) -> Any:
-        """What a held-out part keeps the shares of."""
+        """The class whose proportions a held-out part keeps."""
 
 
-Example = TypeVar("Example", bound=Row)
+Example = TypeVar("Example", bound=AnyExample)
 
 
-class Source(Protocol[Example]):
-    """Where the examples of a data set come from. ``examples`` names their type, so that tasks can tell them apart."""
+class DatasetReader(ABC, Generic[Example]):
+    """Reads the examples of a data set."""
 
     name: str
-    examples: type[Example]
-    block: int  # so many rows in a row are held out together; more than 1 where neighbours are of one film, page, ...
+    example_type: type[Example]
+    group_size: int = (
+        1  # so many consecutive rows are held out together: more than 1 where they are of one film, page, ...
+    )
 
     @property
-    def no_test(self) -> str:
-        """Why there is no test score, where ``read`` gives no test split."""
+    def missing_test_message(self) -> str:
+        """Why there is no test score, where the data set has no test split."""
+        return f"{self.name} has no test split, so there is no test score."
 
-    def read(self, split: str) -> list[Example] | None:
+    def for_examples(self, example_type: type) -> "DatasetReader[Any]":
+        """This reader, if it has examples of this type.
+
+        Raises:
+            InputError: it has examples of another type only.
+        """
+        if self.example_type is not example_type:
+            raise InputError(
+                f"The data set '{self.name}' has {self.example_type.__name__} rows, and this task needs "
+                f"{example_type.__name__} rows: choose a data set of this task (--help lists them)."
+            )
+        return self
+
+    @abstractmethod
+    def read_split(self, split: str) -> list[Example] | None:
         """The examples of one of ``SPLITS``, in a fixed order; None where the data set has no such split."""
 
+    @abstractmethod
     def origin(self) -> dict[str, Any]:
-        """Where they came from, for the record: ``source`` and ``revision``."""
+        """Where the examples come from, as recorded in results: ``source`` and ``revision``."""
 
 
 class Encoded(Protocol):
-    """A split as numbers."""
+    """A split as ids."""
 
     @property
     def lengths(self) -> np.ndarray:
-        """[rows] tokens of every row, or [rows, sides] of each of its sides: what batches are cut by."""
+        """[rows], or [rows, sides] where rows have two sides: the number of tokens, by which batches are made."""
 
     @property
     def embedded(self) -> Ragged:
-        """What a model embeds of every row: [tokens] ids."""
+        """The token ids of every row that a model embeds."""
 
     def batch(self, rows: np.ndarray) -> Batch: ...
 
@@ -64,8 +82,8 @@ class Encoded(Protocol):
 class Codec(ABC, Generic[Example]):
     """Text <-> ids for one kind of example: fitted on the training split, saved with the model."""
 
-    examples: ClassVar[type]
-    sizes: dict[str, int]  # the integers a model's constructor needs, under its argument names
+    example_type: ClassVar[type]
+    sizes: dict[str, int]  # sizes for the model's constructor, under its argument names
 
     @abstractmethod
     def fit(self, train: Sequence[Example]) -> None: ...
@@ -74,16 +92,16 @@ class Codec(ABC, Generic[Example]):
     def encode(self, examples: Sequence[Example]) -> Encoded: ...
 
     def resample(self, encoded: Any, examples: Sequence[Example], seed: int) -> Encoded:
-        """The training split as the epoch of this seed reads it; the same every time, unless a codec has a choice."""
+        """The training split of the epoch with this seed; the same in every epoch unless a codec samples."""
         return encoded
 
     @abstractmethod
     def unlabelled(self, line: str) -> Example:
-        """An example of which only the input is known; its targets are there for the shape."""
+        """An example from an input line, with placeholder targets."""
 
     @abstractmethod
     def decode(self, predictions: Sequence[Any]) -> list[Any]:
-        """What a model predicted, in words."""
+        """Model predictions -> text."""
 
     @abstractmethod
     def save(self, directory: Path) -> None: ...
@@ -94,7 +112,7 @@ class Codec(ABC, Generic[Example]):
 
 @dataclass(frozen=True)
 class Split(Generic[Example]):
-    """The examples of a split, as text and as numbers."""
+    """The examples of a split, as text and as ids."""
 
     examples: list[Example]
     encoded: Encoded
@@ -107,12 +125,12 @@ class Split(Generic[Example]):
     def __len__(self) -> int:
         return len(self.examples)
 
-    def in_order(self, tokens: int, sentences: int) -> "Batches":
-        """All examples from short to long, in batches of at most ``tokens`` padded tokens: for reading."""
+    def by_length(self, tokens: int, sentences: int) -> "Batches":
+        """All examples from short to long, in batches of at most ``tokens`` padded tokens: for inference."""
         return Batches(self.encoded, by_length(self.encoded.lengths, tokens, sentences))
 
     def shuffled(self, tokens: int, sentences: int, seed: int) -> "Batches":
-        """All examples in the order that belongs to a seed: for learning."""
+        """All examples in the order of a seed: for training."""
         generator = np.random.Generator(np.random.PCG64(seed))
         encoded = self.codec.resample(self.encoded, self.examples, seed)
         return Batches(encoded, shuffled_buckets(encoded.lengths, tokens, sentences, generator))
@@ -120,7 +138,7 @@ class Split(Generic[Example]):
 
 @dataclass(frozen=True)
 class Batches:
-    """An order of batches, each padded when it is its turn."""
+    """Batches in a fixed order, each padded when it is iterated over."""
 
     encoded: Encoded
     rows: list[np.ndarray]
@@ -133,40 +151,35 @@ class Batches:
 
 
 class Corpus(Generic[Example]):
-    """The splits of a data set under one codec.
+    """The splits of a data set, encoded.
 
     Args:
-        source: where the examples come from.
-        codec: text <-> ids; fitted here, on the training split alone.
-        validation_share: how much of the training split becomes the validation split where the source has none.
-        split_seed: which part that is; the same for every seed of the experiment.
+        reader: reads the examples.
+        codec: text <-> ids; fitted here, on the training split only.
+        validation_share: the fraction of the training split that is held out where there is no validation split.
+        split_seed: decides which part is held out; independent of the seed of the run.
     """
 
     def __init__(
-        self, source: Source[Example], codec: Codec[Example], validation_share: float = 0.1, split_seed: int = 0
+        self, reader: DatasetReader[Example], codec: Codec[Example], validation_share: float = 0.1, split_seed: int = 0
     ) -> None:
-        if source.examples is not codec.examples:
-            raise InputError(
-                f"The data set '{source.name}' holds {source.examples.__name__} rows, and this task reads "
-                f"{codec.examples.__name__} rows: choose a data set of this task (--help lists them)."
-            )
-        self.source, self.codec = source, codec
+        self.reader, self.codec = reader.for_examples(codec.example_type), codec
         self.notes: list[str] = []
-        read = {split: examples for split in SPLITS if (examples := source.read(split)) is not None}
+        read = {split: examples for split in SPLITS if (examples := self.reader.read_split(split)) is not None}
         if "validation" not in read and "train" in read:
-            read["train"], read["validation"] = hold_out(read["train"], validation_share, split_seed, source.block)
+            read["train"], read["validation"] = hold_out(read["train"], validation_share, split_seed, reader.group_size)
             strata = {example.stratum() for example in read["validation"]}
-            shares = " and the same shares of labels" if len(strata) > 1 else ""
-            blocks = f" in blocks of {source.block} neighbours" if source.block > 1 else ""
+            shares = " with the same proportions of labels" if len(strata) > 1 else ""
+            groups = f" in groups of {reader.group_size} consecutive rows" if reader.group_size > 1 else ""
             self.notes.append(
-                f"{source.name} has no validation split: {len(read['validation'])} of its training examples, drawn "
-                f"with seed {split_seed}{blocks}{shares}, were held out for validation."
+                f"{reader.name} has no validation split: {len(read['validation'])} of its training examples, drawn "
+                f"with seed {split_seed}{groups}{shares}, were held out for validation."
             )
         for split in ("train", "validation"):
             if not read.get(split):
-                raise InputError(f"The {split} split of '{source.name}' is empty: there is nothing to learn from.")
+                raise InputError(f"The {split} split of '{reader.name}' is empty: there is nothing to learn from.")
         if "test" not in read:
-            self.notes.append(source.no_test)
+            self.notes.append(reader.missing_test_message)
         codec.fit(read["train"])
         self.splits = {split: Split.of(examples, codec) for split, examples in read.items()}
 
@@ -177,8 +190,8 @@ class Corpus(Generic[Example]):
     def description(self) -> dict[str, Any]:
         """The entry ``data`` of a result: name, origin, and size and content hash of every split."""
         return {
-            "name": self.source.name,
-            **self.source.origin(),
+            "name": self.reader.name,
+            **self.reader.origin(),
             "sha256": {name: content_hash(split.examples) for name, split in self.splits.items()},
             "sizes": {name: len(split) for name, split in self.splits.items()},
             "notes": self.notes,
@@ -186,17 +199,27 @@ class Corpus(Generic[Example]):
 
 
 def content_hash(examples: Sequence[Any]) -> str:
-    """SHA-256 over the fields of every example in order: the same rows give the same hash from any kind of file."""
+    """SHA-256 of the fields of all examples in order: equal rows give equal hashes in every file format."""
     digest = hashlib.sha256()
     for example in examples:
-        digest.update(repr(tuple(example.content())).encode())
+        digest.update(content_bytes(example.content()))
     return digest.hexdigest()
 
 
-def hold_out(examples: list[Example], share: float, seed: int, block: int = 1) -> tuple[list[Example], list[Example]]:
-    """(train, validation): the same share of every label (``stratum``), by a seeded order that never changes.
+def content_bytes(content: str | Sequence[Any]) -> bytes:
+    """Strings and nested tuples of strings as bytes that differ for different contents: each with kind and length."""
+    if isinstance(content, str):
+        text = content.encode("utf-8", "surrogatepass")
+        return b"s%d:%b" % (len(text), text)
+    return b"t%d:%b" % (len(content), b"".join(map(content_bytes, content)))
 
-    ``block`` rows of a label that follow each other stay together, but for the last block drawn, which may be cut.
+
+def hold_out(
+    examples: list[Example], fraction: float, seed: int, group_size: int = 1
+) -> tuple[list[Example], list[Example]]:
+    """(train, validation): the same fraction of every label (``stratum``), in an order that depends on the seed only.
+
+    ``group_size`` consecutive rows of a label stay together, except in the last group drawn, which may be cut.
     """
 
     def rank(rows: list[int]) -> bytes:
@@ -207,7 +230,7 @@ def hold_out(examples: list[Example], share: float, seed: int, block: int = 1) -
         strata.setdefault(example.stratum(), []).append(row)
     held: set[int] = set()
     for rows in strata.values():
-        blocks = sorted((rows[start : start + block] for start in range(0, len(rows), block)), key=rank)
-        held.update([row for drawn in blocks for row in drawn][: round(share * len(rows))])
+        groups = sorted((rows[start : start + group_size] for start in range(0, len(rows), group_size)), key=rank)
+        held.update([row for group in groups for row in group][: round(fraction * len(rows))])
     train = [example for row, example in enumerate(examples) if row not in held]
     return train, [examples[row] for row in sorted(held)]

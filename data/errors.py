@@ -1,5 +1,5 @@
-"""What a user is told when an input cannot be used."""
+"""The error for inputs that cannot be used."""
 
 
 class InputError(ValueError):
-    """Something given cannot be used. The message is shown as it is: what is wrong, where, and what to do."""
+    """An input cannot be used. The message is shown to the user: what is wrong, where, and what to do."""

@@ -1,4 +1,4 @@
-"""Sentences with one tag a word."""
+"""Sentences with one tag per word."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -16,20 +16,20 @@ from data.corpus import Codec
 from data.errors import InputError
 from data.vocabulary import BOS, EOS, PAD, UNK, Vocabulary
 
-NO_TAG = -1  # the id of a tag that does not occur in the training split: it can be neither learnt nor predicted
+NO_TAG = -1  # the id of a tag that does not occur in the training split: it is neither learned nor predicted
 
 
 class TaggedSentence(NamedTuple):
-    """Words, their tags, and the CoNLL-U lines that they stand in, where they come from such a file."""
+    """Words, their tags, and the raw text of the sentence where it was read from a CoNLL-U file."""
 
     words: tuple[str, ...]
     tags: tuple[str, ...]
-    column: str = conllu.TAGS[0]  # which column the tags are
-    block: str | None = None
+    column: str = conllu.TAGS[0]  # which column holds the tags
+    raw: str | None = None
 
     @classmethod
-    def untagged(cls, words: Sequence[str], column: str = conllu.TAGS[0], block: str | None = None) -> Self:
-        return cls(tuple(words), (conllu.EMPTY,) * len(words), column, block)
+    def untagged(cls, words: Sequence[str], column: str = conllu.TAGS[0], raw: str | None = None) -> Self:
+        return cls(tuple(words), (conllu.EMPTY,) * len(words), column, raw)
 
     def content(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         return self.words, self.tags
@@ -38,53 +38,53 @@ class TaggedSentence(NamedTuple):
         return 0
 
     def conllu(self, tags: Sequence[str]) -> str:
-        """Its CoNLL-U lines with other tags, all else as it was."""
-        block = conllu.block_of(self.words) if self.block is None else self.block
-        return conllu.written(block, self.column, tags)
+        """Its CoNLL-U text with other tags; all else is kept."""
+        raw = conllu.format_sentence(self.words) if self.raw is None else self.raw
+        return conllu.replace_column(raw, self.column, tags)
 
 
 @dataclass(frozen=True)
 class TaggingBatch(Batch):
-    """B sentences and the W distinct words in them, so that work on characters is done once a word."""
+    """B sentences and the W distinct words in them, so that characters are encoded once per distinct word."""
 
-    counts: Tensor  # [B, T] how often the training split has the word
-    forms: Tensor  # [B, T] which of the W words
+    counts: Tensor  # [B, T] how often the word occurs in the training split
+    word_types: Tensor  # [B, T] which of the W words
     characters: Tensor  # [W, C] character ids, PAD past the end
     character_mask: Tensor  # [W, C]
 
 
 @dataclass(frozen=True)
 class EncodedSentences:
-    """Words are numbered by their spelling (``forms``); form 0 is padding, and has no characters."""
+    """Words as numbers of their distinct spellings (``word_types``); type 0 is padding and has no characters."""
 
-    forms: Ragged  # [words] which spelling
-    targets: Ragged  # [words] tag ids, NO_TAG where there is none
-    word_ids: np.ndarray  # [spellings] the id that the vocabulary gives
-    word_counts: np.ndarray  # [spellings] how often the training split has the word of that id
+    word_types: Ragged  # [words] which spelling
+    targets: Ragged  # [words] tag ids, NO_TAG for tags unseen in training
+    word_ids: np.ndarray  # [spellings] vocabulary ids
+    word_counts: np.ndarray  # [spellings] how often the word of that id occurs in the training split
     spellings: Ragged  # [spellings] character ids
 
     @property
     def lengths(self) -> np.ndarray:
-        return self.forms.lengths
+        return self.word_types.lengths
 
     @property
     def embedded(self) -> Ragged:
-        return Ragged(self.word_ids[self.forms.values], self.forms.offsets)
+        return Ragged(self.word_ids[self.word_types.values], self.word_types.offsets)
 
     def batch(self, rows: np.ndarray) -> TaggingBatch:
-        padded, mask = self.forms.pad(rows)
+        padded, mask = self.word_types.pad(rows)
         targets, _ = self.targets.pad(rows)
-        forms = padded.numpy()
-        distinct, inverse = np.unique(forms, return_inverse=True)
+        types = padded.numpy()
+        distinct, inverse = np.unique(types, return_inverse=True)
         characters, character_mask = self.spellings.pad(distinct)
         return TaggingBatch(
             rows=rows,
-            tokens=torch.from_numpy(self.word_ids[forms]),
+            tokens=torch.from_numpy(self.word_ids[types]),
             mask=mask,
             targets=targets.clamp(min=0),
             target_mask=mask & (targets != NO_TAG),
-            counts=torch.from_numpy(self.word_counts[forms]),
-            forms=torch.from_numpy(inverse.reshape(forms.shape)),
+            counts=torch.from_numpy(self.word_counts[types]),
+            word_types=torch.from_numpy(inverse.reshape(types.shape)),
             characters=characters,
             character_mask=character_mask,
         )
@@ -94,14 +94,14 @@ class TaggingCodec(Codec[TaggedSentence]):
     """Words, their characters and their tags <-> ids.
 
     Args:
-        lowercase: words are looked up without capitals; otherwise as they are, and without capitals where that form
-            is not known. Characters always keep theirs.
+        lowercase: look words up in lower case. If false, words are looked up as they are, and in lower case where the
+            vocabulary does not have them. Characters always keep their case.
         min_count: how often a word must occur in the training split to have an id of its own.
-        vocab_size: the largest vocabulary, specials included; null for no limit.
-        max_characters: the most characters of a word that are read, half of them from either end.
+        vocab_size: the largest vocabulary, special symbols included; null for no limit.
+        max_characters: the maximum number of characters per word; of longer words, the two ends are kept.
     """
 
-    examples = TaggedSentence
+    example_type = TaggedSentence
 
     def __init__(self, lowercase: bool, min_count: int, vocab_size: int | None, max_characters: int) -> None:
         if max_characters < 1:
@@ -110,15 +110,15 @@ class TaggingCodec(Codec[TaggedSentence]):
         self.max_characters = max_characters
 
     def fit(self, train: Sequence[TaggedSentence]) -> None:
-        forms = Counter(word for sentence in train for word in sentence.words)
-        words = (self.fold(word) for word in forms.elements())
+        counts = Counter(word for sentence in train for word in sentence.words)
+        words = (self.fold(word) for word in counts.elements())
         self.vocabulary = Vocabulary.of_text(words, self.min_count, self.vocab_size)
-        # a character that only one word has is unknown, so that the unknown character is learnt
-        self.characters = Vocabulary.of_text((character for word in forms for character in set(word)), 2, None)
+        # characters of one word alone map to UNK, so that the embedding of UNK is learned
+        self.characters = Vocabulary.of_text((character for word in counts for character in set(word)), 2, None)
         self.tags = Vocabulary.of_labels(tag for sentence in train for tag in sentence.tags)
         self.counts = np.zeros(len(self.vocabulary), dtype=np.float32)
-        for form, count in forms.items():
-            self.counts[self.word_id(form)] += count
+        for word, count in counts.items():
+            self.counts[self.word_id(word)] += count
 
     @property
     def sizes(self) -> dict[str, int]:  # type: ignore[override]
@@ -136,7 +136,7 @@ class TaggingCodec(Codec[TaggedSentence]):
         return ids.get(self.fold(word), ids.get(word.lower(), UNK))
 
     def spelling(self, word: str) -> list[int]:
-        """The characters of a word between a begin and an end sign."""
+        """The character ids of a word, between BOS and EOS."""
         ids = self.characters.encode(word)
         if len(ids) > self.max_characters:
             half = self.max_characters // 2
@@ -145,17 +145,17 @@ class TaggingCodec(Codec[TaggedSentence]):
 
     def encode(self, examples: Sequence[TaggedSentence]) -> EncodedSentences:
         numbers: dict[str, int] = {}
-        forms = [[numbers.setdefault(word, len(numbers) + 1) for word in example.words] for example in examples]
+        types = [[numbers.setdefault(word, len(numbers) + 1) for word in example.words] for example in examples]
         targets = [[self.tags.ids.get(tag, NO_TAG) for tag in example.tags] for example in examples]
         word_ids = np.array([PAD, *map(self.word_id, numbers)], dtype=np.int64)
         spellings = Ragged.of([[], *map(self.spelling, numbers)])
-        return EncodedSentences(Ragged.of(forms), Ragged.of(targets), word_ids, self.counts[word_ids], spellings)
+        return EncodedSentences(Ragged.of(types), Ragged.of(targets), word_ids, self.counts[word_ids], spellings)
 
     def unlabelled(self, line: str) -> TaggedSentence:
         return TaggedSentence.untagged(line.split())
 
     def decode(self, predictions: Sequence[Sequence[int]]) -> list[tuple[str, ...]]:
-        """Tag ids -> tags, one tuple a sentence."""
+        """Tag ids -> tags, one tuple per sentence."""
         return [tuple(self.tags.decode(ids)) for ids in predictions]
 
     def save(self, directory: Path) -> None:
@@ -167,4 +167,4 @@ class TaggingCodec(Codec[TaggedSentence]):
         self.vocabulary = Vocabulary.load(directory / "vocabulary.json")
         self.characters = Vocabulary.load(directory / "characters.json")
         self.tags = Vocabulary.load(directory / "tags.json")
-        self.counts = np.zeros(len(self.vocabulary), dtype=np.float32)  # of use in training alone
+        self.counts = np.zeros(len(self.vocabulary), dtype=np.float32)  # used in training only

@@ -24,14 +24,14 @@ WORD = re.compile(
 
 
 class Tokenizer(ABC):
-    """Text <-> pieces. ``fit`` sees the training text once; ``save`` keeps what it learnt beside the model."""
+    """Text <-> pieces. ``fit`` learns from the training text; ``save`` writes what it learned beside the model."""
 
     def fit(self, texts: Iterable[str]) -> None:
-        """Learn the pieces, where a tokenizer has any to learn."""
+        """Learn the pieces, for tokenizers that learn any."""
 
     @property
     def inventory(self) -> list[str]:
-        """All the pieces that ``fit`` learnt, whether ``split`` has used them yet or not."""
+        """All the pieces that ``fit`` learned, used so far or not."""
         return []
 
     @abstractmethod
@@ -41,14 +41,14 @@ class Tokenizer(ABC):
     def join(self, pieces: list[str]) -> str: ...
 
     def sample(self, texts: Iterable[str], alpha: float, nbest: int, seed: int) -> list[list[str]]:
-        """One of the ways in which each text can be split, the choice bound to a seed."""
+        """One segmentation of each text, sampled with a seed."""
         raise InputError(
-            f"codec.sampling_alpha={alpha:g}: only sub-words can be sampled, and {type(self).__name__} splits a text "
-            f"in one way: set it to null, or choose tokenizer=sentencepiece."
+            f"codec.sampling_alpha={alpha:g}: {type(self).__name__} has one segmentation per text, and only sub-words "
+            f"can be sampled: set it to null, or choose tokenizer=sentencepiece."
         )
 
     def save(self, directory: Path) -> None:
-        """Write what ``fit`` learnt into a run folder."""
+        """Write what ``fit`` learned into a run folder."""
 
     def load(self, directory: Path) -> None:
         """Read what ``save`` wrote."""
@@ -58,8 +58,8 @@ class WordTokenizer(Tokenizer):
     """Words and punctuation marks.
 
     Args:
-        lowercase: fold capitals.
-        pretokenized: the text is split into words by spaces already, as in SST and in treebanks.
+        lowercase: convert the text to lower case.
+        pretokenized: words and punctuation are separated by spaces already, as in SST and in treebanks.
     """
 
     def __init__(self, lowercase: bool, pretokenized: bool) -> None:
@@ -74,7 +74,7 @@ class WordTokenizer(Tokenizer):
 
 
 class CharacterTokenizer(Tokenizer):
-    """Every character, spaces too; runs of white space count as one."""
+    """Single characters, spaces included; runs of white space are one space."""
 
     def __init__(self, lowercase: bool) -> None:
         self.lowercase = lowercase
@@ -87,12 +87,12 @@ class CharacterTokenizer(Tokenizer):
 
 
 class SentencePieceTokenizer(Tokenizer):
-    """Sub-words learnt from the training text (Kudo & Richardson, 2018), byte-identical from run to run.
+    """Sub-words learned from the training text (Kudo & Richardson, 2018), byte-identical from run to run.
 
     Args:
-        vocab_size: how many pieces, SentencePiece's own unknown piece included.
+        vocab_size: the number of pieces, SentencePiece's own unknown piece included.
         model_type: ``unigram`` (Kudo, 2018) or ``bpe`` (Sennrich et al., 2016).
-        lowercase: fold capitals.
+        lowercase: convert the text to lower case.
     """
 
     file_name = "tokenizer.model"
@@ -120,10 +120,10 @@ class SentencePieceTokenizer(Tokenizer):
             )
         except RuntimeError as error:
             raise InputError(self.explain(str(error))) from error
-        self.read(model.getvalue())
+        self.load_model(model.getvalue())
 
     def explain(self, error: str) -> str:
-        """SentencePiece's complaint about the size, as advice; any other as it is."""
+        """An error message of SentencePiece, with advice where the size is at fault."""
         if found := re.search(r"Vocabulary size too high.*?<= (\d+)", error):
             return (
                 f"codec.tokenizer.vocab_size={self.vocab_size} is more than this text can fill: set it to at most "
@@ -136,7 +136,7 @@ class SentencePieceTokenizer(Tokenizer):
             )
         return f"SentencePiece could not learn {self.vocab_size} pieces from the training text: {error}"
 
-    def read(self, model: bytes) -> None:
+    def load_model(self, model: bytes) -> None:
         import sentencepiece
 
         self.model = model
@@ -151,14 +151,14 @@ class SentencePieceTokenizer(Tokenizer):
         return self.processor.encode(text.lower() if self.lowercase else text, out_type=str)
 
     def sample(self, texts: Iterable[str], alpha: float, nbest: int, seed: int) -> list[list[str]]:
-        """Sub-word regularisation (Kudo, 2018), or for ``bpe`` merges left out (Provilkov et al., 2020).
+        """Sub-word regularisation (Kudo, 2018), or BPE-dropout for ``bpe`` (Provilkov et al., 2020).
 
-        Of a unigram model's ``nbest`` ways (-1 for all) one is drawn by its probability to the power of ``alpha``; of
-        a bpe model's merges a share of ``alpha`` is left out.
+        A unigram model samples from its ``nbest`` segmentations (-1 for all) by their probability to the power of
+        ``alpha``; a bpe model drops each merge with probability ``alpha``.
         """
         import sentencepiece
 
-        def draw() -> list[list[str]]:
+        def sample_all() -> list[list[str]]:
             folded = (text.lower() if self.lowercase else text for text in texts)
             return [
                 self.processor.encode(text, out_type=str, enable_sampling=True, alpha=alpha, nbest_size=nbest)
@@ -166,8 +166,8 @@ class SentencePieceTokenizer(Tokenizer):
             ]
 
         sentencepiece.set_random_generator_seed(seed % 2**32)
-        with ThreadPoolExecutor(1) as thread:  # a thread takes the seed when it first draws, and then never again
-            return thread.submit(draw).result()
+        with ThreadPoolExecutor(1) as thread:  # a thread takes the seed at its first sample and never again
+            return thread.submit(sample_all).result()
 
     def join(self, pieces: list[str]) -> str:
         return self.processor.decode(pieces)
@@ -176,4 +176,4 @@ class SentencePieceTokenizer(Tokenizer):
         write_with(directory / self.file_name, lambda beside: beside.write_bytes(self.model))
 
     def load(self, directory: Path) -> None:
-        self.read((directory / self.file_name).read_bytes())
+        self.load_model((directory / self.file_name).read_bytes())

@@ -16,7 +16,7 @@ from data.vocabulary import EOS, Vocabulary
 
 
 class SentencePair(NamedTuple):
-    """A sentence and its translation, as people read them."""
+    """A sentence and its translation, as text."""
 
     source: str
     target: str
@@ -28,23 +28,23 @@ class SentencePair(NamedTuple):
         return None
 
 
-class Written(NamedTuple):
-    """A target sentence that a model wrote."""
+class Hypothesis(NamedTuple):
+    """A generated target sentence."""
 
     ids: list[int]  # without BOS and EOS
-    score: float  # what the search ranked it by
+    score: float  # by which the search ranks it
 
 
-class Predicted(NamedTuple):
-    """What a model makes of one source sentence."""
+class Prediction(NamedTuple):
+    """The n best hypotheses for one source sentence."""
 
-    tokens: list[int]  # the source as it was read
-    nbest: list[Written]  # best first
-    attention: list[list[float]]  # of the best, a row of weights over the source for each id and EOS; may be empty
+    tokens: list[int]  # the ids of the source
+    nbest: list[Hypothesis]  # best first
+    attention: list[list[float]]  # of the best: weights over the source for every id and EOS; may be empty
 
 
 class Translation(NamedTuple):
-    """A translation in words."""
+    """A translation as text."""
 
     text: str
     alternatives: list[tuple[str, float]]  # the n best with their scores, ``text`` the first of them
@@ -70,8 +70,8 @@ class EncodedPairs:
         return PairBatch(rows, *self.source.pad(rows), *self.target.pad(rows))
 
 
-class Side:
-    """The pieces of one side of the pairs, or of both where they share them, and their ids.
+class LanguageCodec:
+    """Text <-> ids of one language, or of both languages where they share their pieces.
 
     Args:
         tokenizer: text <-> pieces.
@@ -85,14 +85,14 @@ class Side:
         seen = (piece for text in texts for piece in self.tokenizer.split(text))
         self.vocabulary = Vocabulary.of_text(chain(self.tokenizer.inventory, seen), min_count=1, max_size=None)
 
-    def read(self, text: str) -> list[int]:
-        """The ids of a text and the end; of an empty line, the end alone."""
-        return self.encode(self.tokenizer.split(text))
+    def encode_text(self, text: str) -> list[int]:
+        """The ids of a text, followed by EOS; an empty line is EOS alone."""
+        return self.encode_pieces(self.tokenizer.split(text))
 
-    def encode(self, pieces: Iterable[str]) -> list[int]:
+    def encode_pieces(self, pieces: Iterable[str]) -> list[int]:
         return [*self.vocabulary.encode(pieces), EOS]
 
-    def write(self, ids: Iterable[int]) -> str:
+    def decode_text(self, ids: Iterable[int]) -> str:
         """The text of ids, on one line and with single spaces."""
         return " ".join(self.tokenizer.join(self.vocabulary.decode(ids)).split())
 
@@ -112,21 +112,22 @@ class TranslationCodec(Codec[SentencePair]):
     Args:
         tokenizer: text <-> pieces.
         joint: one set of pieces for both languages; false gives each language its own, of the same size.
-        sampling_alpha: how freely training sentences are split anew in every epoch (see ``Tokenizer.sample``): lower is
-            freer for unigram pieces, higher for bpe; null splits them in the best way only.
-        sampling_nbest: among how many ways; -1 for all of them.
+        sampling_alpha: sample a new segmentation of the training sentences in every epoch (see ``Tokenizer.sample``):
+            the smoothing of unigram pieces (lower is more random) or the dropout rate of bpe merges; null for the best
+            segmentation only.
+        sampling_nbest: the number of segmentations to sample from; -1 for all.
     """
 
-    examples = SentencePair
+    example_type = SentencePair
 
     def __init__(self, tokenizer: Tokenizer, joint: bool, sampling_alpha: float | None, sampling_nbest: int) -> None:
-        self.source = Side(tokenizer)
-        self.target = self.source if joint else Side(copy.deepcopy(tokenizer))
+        self.source = LanguageCodec(tokenizer)
+        self.target = self.source if joint else LanguageCodec(copy.deepcopy(tokenizer))
         self.sampling_alpha, self.sampling_nbest = sampling_alpha, sampling_nbest
 
     @property
-    def sides(self) -> dict[str, Side]:
-        """By the folder that each is saved in."""
+    def languages(self) -> dict[str, LanguageCodec]:
+        """The codecs of the languages, by the folder that each is saved in."""
         if self.source is self.target:
             return {"pieces": self.source}
         return {"source_pieces": self.source, "target_pieces": self.target}
@@ -144,8 +145,8 @@ class TranslationCodec(Codec[SentencePair]):
         return {"source_vocab_size": len(self.source.vocabulary), "target_vocab_size": len(self.target.vocabulary)}
 
     def encode(self, examples: Sequence[SentencePair]) -> EncodedPairs:
-        sources = Ragged.of([self.source.read(example.source) for example in examples])
-        return EncodedPairs(sources, Ragged.of([self.target.read(example.target) for example in examples]))
+        sources = Ragged.of([self.source.encode_text(example.source) for example in examples])
+        return EncodedPairs(sources, Ragged.of([self.target.encode_text(example.target) for example in examples]))
 
     def unlabelled(self, line: str) -> SentencePair:
         return SentencePair(line, "")
@@ -158,31 +159,31 @@ class TranslationCodec(Codec[SentencePair]):
             self.sampled(self.target, [example.target for example in examples], seed + 1),
         )
 
-    def sampled(self, side: Side, texts: Sequence[str], seed: int) -> Ragged:
+    def sampled(self, language: LanguageCodec, texts: Sequence[str], seed: int) -> Ragged:
         assert self.sampling_alpha is not None
-        ways = side.tokenizer.sample(texts, self.sampling_alpha, self.sampling_nbest, seed)
-        return Ragged.of([side.encode(pieces) for pieces in ways])
+        samples = language.tokenizer.sample(texts, self.sampling_alpha, self.sampling_nbest, seed)
+        return Ragged.of([language.encode_pieces(pieces) for pieces in samples])
 
-    def decode(self, predictions: Sequence[Predicted]) -> list[Translation]:
-        return [self.translation(predicted) for predicted in predictions]
+    def decode(self, predictions: Sequence[Prediction]) -> list[Translation]:
+        return [self.translation(prediction) for prediction in predictions]
 
-    def translation(self, predicted: Predicted) -> Translation:
+    def translation(self, prediction: Prediction) -> Translation:
         texts: dict[str, float] = {}
-        for ids, score in predicted.nbest:  # what is written in two ways keeps the better score
-            texts.setdefault(self.target.write(ids), score)
+        for ids, score in prediction.nbest:  # equal texts of several hypotheses keep the best score
+            texts.setdefault(self.target.decode_text(ids), score)
         alternatives = list(texts.items())
         return Translation(
             alternatives[0][0],
             alternatives,
-            self.source.vocabulary.decode(predicted.tokens),
-            self.target.vocabulary.decode([*predicted.nbest[0].ids, EOS]),
-            predicted.attention,
+            self.source.vocabulary.decode(prediction.tokens),
+            self.target.vocabulary.decode([*prediction.nbest[0].ids, EOS]),
+            prediction.attention,
         )
 
     def save(self, directory: Path) -> None:
-        for name, side in self.sides.items():
-            side.save(directory / name)
+        for name, language in self.languages.items():
+            language.save(directory / name)
 
     def load(self, directory: Path) -> None:
-        for name, side in self.sides.items():
-            side.load(directory / name)
+        for name, language in self.languages.items():
+            language.load(directory / name)

@@ -14,7 +14,7 @@ PAD, UNK, BOS, EOS = range(4)
 
 
 class Vocabulary:
-    """Symbols in the order of their ids; a symbol that is not among them has the id UNK.
+    """Symbols in the order of their ids; unknown symbols have the id UNK.
 
     Args:
         symbols: every symbol once, the specials first where there are any.

@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written beside, then renamed."""
+"""Atomic writing of files: to a temporary file, which is then renamed."""
 
 import json
 import os
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def write_with(path: Path, write: Callable[[Path], object]) -> None:
-    """Let ``write`` fill a file beside ``path``, then give it its name in one step."""
+    """Let ``write`` fill a temporary file beside ``path``, then rename it to ``path``."""
     beside = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
         write(beside)
@@ -22,7 +22,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Strict JSON: a number that is no number is an error, never ``NaN`` in a file."""
+    """Strict JSON: NaN or infinite numbers raise ``ValueError``."""
     write_text(path, json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
 
 

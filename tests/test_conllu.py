@@ -39,7 +39,9 @@ ALL_THERE_IS = "\n".join(
 
 
 def sentences(text: str) -> list[conllu.Sentence]:
-    return list(conllu.read(decoded_lines("file.conllu", text.encode().splitlines(keepends=True)), "file.conllu"))
+    return list(
+        conllu.parse_sentences(decoded_lines("file.conllu", text.encode().splitlines(keepends=True)), "file.conllu")
+    )
 
 
 def test_words_are_read_without_ranges_and_empty_nodes() -> None:
@@ -53,7 +55,7 @@ def test_words_are_read_without_ranges_and_empty_nodes() -> None:
 
 def rewritten(text: str) -> str:
     return "".join(
-        conllu.written(sentence.block, "upos", [word.value("upos") for word in sentence.words])
+        conllu.replace_column(sentence.raw, "upos", [word.value("upos") for word in sentence.words])
         for sentence in sentences(text)
     )
 
@@ -72,9 +74,11 @@ def test_line_ends_and_the_end_of_the_file_are_put_right(text: str) -> None:
 
 def test_only_the_tags_of_words_are_replaced() -> None:
     first, _ = sentences(ALL_THERE_IS)
-    expected = first.block.replace("\tAUX\t", "\tA\t").replace("\tPART\t", "\tB\t").replace("\tVERB\t", "\tC\t")
-    assert conllu.written(first.block, "upos", ["A", "B", "C", "D"]) == expected.replace("\tPUNCT\t", "\tD\t")
-    assert conllu.written(first.block, "xpos", ["VBP", "RB", "VB", "!"]).endswith(row("4", ".", "PUNCT", "!") + "\n\n")
+    expected = first.raw.replace("\tAUX\t", "\tA\t").replace("\tPART\t", "\tB\t").replace("\tVERB\t", "\tC\t")
+    assert conllu.replace_column(first.raw, "upos", ["A", "B", "C", "D"]) == expected.replace("\tPUNCT\t", "\tD\t")
+    assert conllu.replace_column(first.raw, "xpos", ["VBP", "RB", "VB", "!"]).endswith(
+        row("4", ".", "PUNCT", "!") + "\n\n"
+    )
 
 
 printable = st.text(st.characters(min_codepoint=33, exclude_categories=("C", "Z")), min_size=1)
@@ -83,11 +87,11 @@ printable = st.text(st.characters(min_codepoint=33, exclude_categories=("C", "Z"
 @given(st.lists(st.tuples(printable, printable), min_size=1))
 def test_a_sentence_from_no_file_is_written_as_one_from_a_file(pairs: list[tuple[str, str]]) -> None:
     forms, tags = zip(*pairs, strict=True)
-    block = conllu.written(conllu.block_of(forms), "upos", tags)
+    block = conllu.replace_column(conllu.format_sentence(forms), "upos", tags)
     (sentence,) = sentences(block)
     assert sentence.forms == forms
     assert tuple(word.value("upos") for word in sentence.words) == tags
-    assert sentence.block == block
+    assert sentence.raw == block
 
 
 BROKEN = {

@@ -1,4 +1,4 @@
-"""Sentence pairs as users have them, and the sentence that each mistake gets."""
+"""Sentence pairs in users' files, and the error message of every mistake."""
 
 import json
 from pathlib import Path
@@ -37,27 +37,27 @@ def write(path: Path) -> Path:
 
 
 def pairs(train: Path, source: str = "de", target: str = "en") -> FilePairs:
-    return FilePairs(str(train), None, None, source, target)
+    return FilePairs(train=str(train), validation=None, test=None, source=source, target=target)
 
 
 @pytest.mark.parametrize("name", ["a.jsonl", "a.tsv", "a.csv", "a.parquet", "a"])
 def test_every_kind_of_file_gives_the_same_pairs(tmp_path: Path, name: str) -> None:
-    examples = pairs(write(tmp_path / name)).read("train")
+    examples = pairs(write(tmp_path / name)).read_split("train")
     assert [tuple(example) for example in examples] == PAIRS
     assert content_hash(examples) == content_hash([SentencePair(*pair) for pair in PAIRS])
 
 
 @pytest.mark.parametrize("name", ["a.jsonl", "a"])
-def test_the_direction_turns_round(tmp_path: Path, name: str) -> None:
+def test_the_direction_can_be_reversed(tmp_path: Path, name: str) -> None:
     source = pairs(write(tmp_path / name), source="en", target="de")
-    assert source.read("train")[2] == ("yes", "ja")
+    assert source.read_split("train")[2] == ("yes", "ja")
     assert source.origin()["direction"] == "en-de"
 
 
 def test_text_files_from_windows_and_without_a_last_line_end(tmp_path: Path) -> None:
     (tmp_path / "a.de").write_bytes(b"\xef\xbb\xbfeins\r\nzwei\r\n")
     (tmp_path / "a.en").write_bytes(b"one\ntwo")
-    assert pairs(tmp_path / "a").read("train") == [("eins", "one"), ("zwei", "two")]
+    assert pairs(tmp_path / "a").read_split("train") == [("eins", "one"), ("zwei", "two")]
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_text_files_from_windows_and_without_a_last_line_end(tmp_path: Path) -> 
         ),
         ({"a.de": "eins\nzwei\n", "a.en": "one\n \n"}, "a", r"a\.en:2: the line is empty: .* out of both files"),
         ({"a.de": "eins\n", "a.en": b"\xff\n"}, "a", r"a\.en:1: byte 1 of the line is not UTF-8"),
-        ({"a.de": "eins\n"}, "a", r"a is neither a table .* nor the beginning of .*: there is no file .*a\.en"),
+        ({"a.de": "eins\n"}, "a", r"a is neither a table .* nor the common part of .*: there is no file .*a\.en"),
         ({"a.de": "", "a.en": ""}, "a", r"a: the train split is empty"),
         ({"a.tsv": "de\tfr\neins\tun\n"}, "a.tsv", r"a\.tsv:1: there is no column 'en'; it has de, fr"),
         ({"a.tsv": "de\ten\neins\tone\n\ttwo\n"}, "a.tsv", r"a\.tsv:3: there is no text in column 'de'"),
@@ -90,7 +90,7 @@ def test_a_mistake_is_named_by_file_and_line(
     for file, content in files.items():
         (tmp_path / file).write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(InputError, match=said):
-        pairs(tmp_path / name).read("train")
+        pairs(tmp_path / name).read_split("train")
 
 
 def test_two_different_languages_are_needed(tmp_path: Path) -> None:
@@ -98,21 +98,26 @@ def test_two_different_languages_are_needed(tmp_path: Path) -> None:
         pairs(tmp_path / "a", source="de", target="de")
 
 
+def captions(folder: Path, source: str, target: str) -> HubPairs:
+    place = {"name": "captions", "repository": "nobody/captions", "revision": None, "path": str(folder)}
+    return HubPairs(**place, source=source, target=target)
+
+
 def test_a_copy_of_a_hub_data_set_is_read_in_its_layout(tmp_path: Path) -> None:
     for split in ("train", "val", "test"):
         write(tmp_path / f"{split}.jsonl")
-    source = HubPairs("captions", "nobody/captions", None, str(tmp_path), "en", "de")
+    source = captions(tmp_path, "en", "de")
     for split in ("train", "validation", "test"):
-        assert source.read(split) == [(en, de) for de, en in PAIRS]
+        assert source.read_split(split) == [(en, de) for de, en in PAIRS]
     assert source.origin() == {"source": "local copy", "revision": None, "direction": "en-de"}
     with pytest.raises(InputError, match="captions, split train: there is no column 'fr'; it has en, de"):
-        HubPairs("captions", "nobody/captions", None, str(tmp_path), "fr", "de").read("train")
+        captions(tmp_path, "fr", "de").read_split("train")
 
 
-def test_what_is_on_no_hub_asks_for_its_folder() -> None:
+def test_a_data_set_that_is_not_on_the_hub_needs_its_folder() -> None:
     source = instantiate(OmegaConf.load(CONF / "data" / "tatoeba_de_en.yaml"))
     with pytest.raises(InputError, match=r"tatoeba_de_en is not on the Hugging Face hub: .* data\.path=DIR"):
-        source.read("train")
+        source.read_split("train")
 
 
 def test_without_validation_and_test_files_a_part_is_held_out(tmp_path: Path) -> None:
@@ -127,6 +132,6 @@ def test_without_validation_and_test_files_a_part_is_held_out(tmp_path: Path) ->
 def test_a_data_set_of_another_task_is_refused(tmp_path: Path) -> None:
     tokenizer = SentencePieceTokenizer(vocab_size=30, model_type="bpe", lowercase=False)
     source = pairs(write(tmp_path / "a.jsonl"))
-    source.examples = LabelledText
-    with pytest.raises(InputError, match="holds LabelledText rows, and this task reads SentencePair rows"):
+    source.example_type = LabelledText
+    with pytest.raises(InputError, match="has LabelledText rows, and this task needs SentencePair rows"):
         Corpus(source, TranslationCodec(tokenizer, True, None, -1))

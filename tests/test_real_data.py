@@ -24,7 +24,7 @@ def test_a_local_copy_has_the_rows_of_the_data_set(composed: Callable, task: str
     if not folder.is_dir():
         pytest.skip(f"no copy of {data} in {DATA}")
     source = build(composed(task, f"data={data}", f"data.path={folder}").data)
-    assert tuple(len(source.read(split)) for split in ("validation", "test")) == SIZES[task, data][1:]
-    train = source.read("train")
+    assert tuple(len(source.read_split(split)) for split in ("validation", "test")) == SIZES[task, data][1:]
+    train = source.read_split("train")
     assert len(train) == SIZES[task, data][0]
     assert all(all(example.content()) for example in train)

@@ -31,8 +31,9 @@ def write(path: Path) -> Path:
 
 
 def texts(train: Path, validation: Path | None = None, test: Path | None = None, **columns: str) -> FileTexts:
+    files = {"train": str(train), "validation": validation and str(validation), "test": test and str(test)}
     options = {"text_column": "text", "label_column": "label"} | columns
-    return FileTexts(*(file and str(file) for file in (train, validation, test)), **options, pretokenized=True)
+    return FileTexts(**files, **options, pretokenized=True)
 
 
 def codec(**options: object) -> ClassificationCodec:
@@ -42,7 +43,7 @@ def codec(**options: object) -> ClassificationCodec:
 
 @pytest.mark.parametrize("kind", ["csv", "tsv", "jsonl", "parquet"])
 def test_every_kind_of_file_gives_the_same_rows(tmp_path: Path, kind: str) -> None:
-    examples = texts(write(tmp_path / f"train.{kind}")).read("train")
+    examples = texts(write(tmp_path / f"train.{kind}")).read_split("train")
     assert [tuple(example.content()) for example in examples] == ROWS
     assert content_hash(examples) == content_hash([LabelledText(*row) for row in ROWS])
 
@@ -68,12 +69,12 @@ def test_every_kind_of_file_gives_the_same_rows(tmp_path: Path, kind: str) -> No
 def test_a_mistake_in_a_file_is_named_by_file_and_line(tmp_path: Path, name: str, content: bytes, said: str) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError, match=said):
-        texts(tmp_path / name).read("train")
+        texts(tmp_path / name).read_split("train")
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"There is no file .*gone\.csv"):
-        texts(tmp_path / "gone.csv").read("train")
+        texts(tmp_path / "gone.csv").read_split("train")
 
 
 def test_a_label_unknown_to_training_is_named(tmp_path: Path) -> None:
@@ -95,16 +96,16 @@ def test_validation_is_held_out_with_the_same_shares_of_labels(tmp_path: Path) -
     assert "no validation split" in corpora[0].notes[0] and "no test score" in corpora[0].notes[1]
 
 
-def test_neighbours_are_held_out_in_whole_blocks() -> None:
+def test_neighbours_are_held_out_in_whole_groups() -> None:
     rows = [LabelledText(f"text {i}", "a" if i < 200 else "b") for i in range(400)]
-    train, held = hold_out(rows, 0.1, seed=0, block=10)
+    train, held = hold_out(rows, 0.1, seed=0, group_size=10)
     for label, start in (("a", 0), ("b", 200)):
         drawn = [int(row.text.split()[1]) - start for row in held if row.label == label]
         assert len(drawn) == 20
         assert drawn == [block * 10 + i for block in sorted({row // 10 for row in drawn}) for i in range(10)]
     assert sorted(row.text for row in train + held) == sorted(row.text for row in rows)
-    assert hold_out(rows, 0.1, seed=0, block=10)[1] == held != hold_out(rows, 0.1, seed=1, block=10)[1]
-    assert sum(len(hold_out(rows, 0.13, seed=0, block=10)[part]) for part in (0, 1)) == 400
+    assert hold_out(rows, 0.1, seed=0, group_size=10)[1] == held != hold_out(rows, 0.1, seed=1, group_size=10)[1]
+    assert sum(len(hold_out(rows, 0.13, seed=0, group_size=10)[part]) for part in (0, 1)) == 400
 
 
 @pytest.fixture
@@ -167,8 +168,8 @@ def test_a_hub_out_of_reach_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_data_set_of_another_task_is_refused() -> None:
     source = hub(None)
-    source.examples = tuple
-    with pytest.raises(InputError, match="holds tuple rows, and this task reads LabelledText rows"):
+    source.example_type = tuple
+    with pytest.raises(InputError, match="has tuple rows, and this task needs LabelledText rows"):
         Corpus(source, codec())
 
 
@@ -196,7 +197,7 @@ def test_sentencepiece_learns_the_same_bytes_twice() -> None:
 def test_long_texts_are_cut_where_told(keep: str, left: str) -> None:
     cut = codec(max_length=3, keep=keep)
     cut.fit([LabelledText("a b c d e", "x")])
-    assert cut.vocabulary.decode(cut.read("a b c d e")) == left.split()
+    assert cut.vocabulary.decode(cut.encode_text("a b c d e")) == left.split()
 
 
 def test_words_are_split_as_treebanks_split_them() -> None:

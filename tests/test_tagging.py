@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 from data import conllu
 from data.corpus import Corpus
 from data.errors import InputError
-from data.sources.treebanks import HUB_TAGS, OwnTreebank, Treebank
+from data.sources.treebanks import HUB_TAGS, FileTreebank, Treebank
 from data.tagging import TaggedSentence, TaggingCodec
 from data.vocabulary import BOS, EOS, PAD, UNK
 from models.characters import NgramCharacters
@@ -45,7 +45,9 @@ def file_of(sentences: list[TaggedSentence]) -> str:
     """CoNLL-U with a comment, a range and an empty node in every sentence."""
     blocks = []
     for number, example in enumerate(sentences):
-        _, *lines = conllu.block_of(example.words, upos=example.tags, xpos=[t[:2] for t in example.tags]).split("\n")
+        _, *lines = conllu.format_sentence(example.words, upos=example.tags, xpos=[t[:2] for t in example.tags]).split(
+            "\n"
+        )
         around = "\t".join(["_"] * 9)
         blocks.append("\n".join([f"# sent_id = {number}", f"1-2\t{around}", lines[0], f"1.1\t{around}", *lines[1:]]))
     return "".join(blocks)
@@ -101,9 +103,9 @@ def test_a_batch_holds_every_word_and_its_characters(codec: TaggingCodec) -> Non
     assert len(batch.characters) == len({*sentence(5).words, *examples[2].words}) + 1  # and padding
     for row, example in enumerate([examples[2], examples[0]]):
         for column, word in enumerate(example.words):
-            characters = batch.characters[batch.forms[row, column]]
-            assert characters[batch.character_mask[batch.forms[row, column]]].tolist() == codec.spelling(word)
-    assert not batch.character_mask[batch.forms[0, 2]].any()
+            characters = batch.characters[batch.word_types[row, column]]
+            assert characters[batch.character_mask[batch.word_types[row, column]]].tolist() == codec.spelling(word)
+    assert not batch.character_mask[batch.word_types[0, 2]].any()
 
 
 def test_long_words_keep_both_ends(codec: TaggingCodec) -> None:
@@ -161,7 +163,7 @@ def test_every_cell_with_all_characters_and_heads_learns_from_a_batch(
     corpus: Corpus = Corpus(build(cfg.data), build(cfg.codec), **cfg.split)
     torch.manual_seed(0)
     model = build(cfg.model, **corpus.sizes)
-    (batch,) = corpus.splits["train"].in_order(4096, 64)
+    (batch,) = corpus.splits["train"].by_length(4096, 64)
     assert_learns(model, batch, steps=20)
 
 
@@ -245,7 +247,7 @@ def test_predict_reads_and_writes_text_and_conllu(launch: Callable[..., Path], t
         line.split() for line in text.split("\n")[:-1]
     ]
     _, written, _ = tag(f"run={moved}", text=text)
-    found = list(conllu.read(enumerate(written.split("\n"), 1), "written"))
+    found = list(conllu.parse_sentences(enumerate(written.split("\n"), 1), "written"))
     assert [sentence.forms for sentence in found] == [("The", "dog", "sees"), ("Bob", "likes", "50", ".")]
     assert [[f"{w.value('form')}/{w.value('upos')}" for w in s.words] for s in found] == [
         line.split() for line in lines.split("\n") if line
@@ -307,18 +309,20 @@ def test_the_hub_and_the_official_files_give_the_same_words(treebank: Path, tmp_
         hub = Treebank(path=str(copy), column=column, **options_)
         official = Treebank(path=str(treebank), column=column, **options_)
         for split in ("train", "validation", "test"):
-            ours, theirs = hub.read(split), official.read(split)
+            ours, theirs = hub.read_split(split), official.read_split(split)
             assert ours is not None and theirs is not None
             assert [example.content() for example in ours] == [example.content() for example in theirs]
         assert ours[0].conllu(ours[0].tags).split("\n")[1].split("\t")[6] == "0"
 
 
 def test_what_cannot_be_used_is_told(treebank: Path, tmp_path: Path) -> None:
+    options_ = {"name": "t", "repository": "r", "config": "en_ewt", "revision": None}
+
     def read(path: Path, column: str = "upos") -> None:
-        Treebank("t", "r", "en_ewt", None, str(path), column).read("train")
+        Treebank(path=str(path), column=column, **options_).read_split("train")
 
     with pytest.raises(InputError, match=r"data\.column=pos: the columns with tags are upos and xpos"):
-        OwnTreebank("train", None, None, "pos")
+        FileTreebank(train="train", validation=None, test=None, column="pos")
     with pytest.raises(InputError, match="there is no such folder"):
         read(tmp_path / "gone")
     (treebank / "yy_yy-ud-train.conllu").write_text("")
@@ -330,13 +334,13 @@ def test_what_cannot_be_used_is_told(treebank: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"there is no file \*-ud-train\.conllu.*data=conllu data\.train=F"):
         read(only)
     with pytest.raises(InputError, match=r"some\.conllu: the train split is empty"):
-        OwnTreebank(str(only / "some.conllu"), None, None, "upos").read("train")
+        FileTreebank(train=str(only / "some.conllu"), validation=None, test=None, column="upos").read_split("train")
 
 
 def test_a_data_set_of_another_task_is_told(treebank: Path, composed: Callable[..., DictConfig]) -> None:
     cfg = composed("sentiment", *ewt(treebank))
-    with pytest.raises(InputError, match="holds TaggedSentence rows, and this task reads LabelledText rows"):
+    with pytest.raises(InputError, match="has TaggedSentence rows, and this task needs LabelledText rows"):
         Corpus(build(cfg.data), build(cfg.codec))
     cfg = composed("tagging", "data=sst2")
-    with pytest.raises(InputError, match="holds LabelledText rows, and this task reads TaggedSentence rows"):
+    with pytest.raises(InputError, match="has LabelledText rows, and this task needs TaggedSentence rows"):
         Corpus(build(cfg.data), build(cfg.codec))

@@ -16,10 +16,10 @@ from conftest import SMALL, options
 from omegaconf import DictConfig
 from torch import nn
 
-from data.corpus import Corpus
+from data.corpus import Corpus, DatasetReader
 from data.errors import InputError
 from data.tokenizers import CharacterTokenizer, SentencePieceTokenizer
-from data.translation import Predicted, SentencePair, Translation, TranslationCodec, Written
+from data.translation import Hypothesis, Prediction, SentencePair, Translation, TranslationCodec
 from data.vocabulary import EOS
 from tasks.translation.evaluation import TranslationEvaluation
 from tasks.translation.predict import TranslationOptions, answer
@@ -86,7 +86,7 @@ def test_pieces_are_the_same_bytes_twice_and_read_back(tmp_path: Path, model_typ
     assert np.array_equal(loaded.encode(pairs).source.values, one.encode(pairs).source.values)
     assert loaded.sizes == one.sizes
     for pair in pairs:
-        assert one.target.write(one.target.read(pair.target)[:-1]) == pair.target
+        assert one.target.decode_text(one.target.encode_text(pair.target)[:-1]) == pair.target
 
 
 def folder_files(folder: Path) -> list[Path]:
@@ -115,7 +115,7 @@ def test_sampled_pieces_belong_to_the_seed_and_say_the_same(model_type: str) -> 
     assert not np.array_equal(epochs[0].source.values, best.source.values)
     for row, pair in enumerate(pairs):
         ids = epochs[0].source.values[epochs[0].source.offsets[row] : epochs[0].source.offsets[row + 1]].tolist()
-        assert ids[-1] == EOS and one.source.write(ids[:-1]) == pair.source
+        assert ids[-1] == EOS and one.source.decode_text(ids[:-1]) == pair.source
     assert codec(model_type).resample(best, pairs, 1) is best
 
 
@@ -168,12 +168,12 @@ def test_both_sides_count_against_the_size_of_a_batch() -> None:
     assert sorted(seen) == list(range(len(corpus.splits["train"])))
 
 
-class Pairs:
-    """A source without files."""
+class Pairs(DatasetReader):
+    """Sentence pairs without files."""
 
-    name, examples, no_test = "pairs", SentencePair, "There is no test split."
+    name, example_type = "pairs", SentencePair
 
-    def read(self, split: str) -> list[SentencePair]:
+    def read_split(self, split: str) -> list[SentencePair]:
         return sentences(300 if split == "train" else 30, seed=len(split))
 
     def origin(self) -> dict[str, None]:
@@ -351,9 +351,11 @@ def test_a_text_is_one_line_and_a_translation_said_twice_counts_once(tmp_path: P
     assert [path.name for path in tmp_path.glob("*.png")] == ["attention_1.png"]
     one = codec()
     one.fit(sentences(50))
-    ids = one.target.read("one two")[:-1]
+    ids = one.target.encode_text("one two")[:-1]
     letters = one.target.vocabulary.encode(["▁", *"one", "▁", *"two"])
-    nbest = one.decode([Predicted([EOS], [Written(ids, -1.0), Written(letters, -2.0), Written([], -3.0)], [])])[0]
+    nbest = one.decode(
+        [Prediction([EOS], [Hypothesis(ids, -1.0), Hypothesis(letters, -2.0), Hypothesis([], -3.0)], [])]
+    )[0]
     assert nbest.alternatives == [("one two", -1.0), ("", -3.0)]
 
 

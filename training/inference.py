@@ -24,7 +24,7 @@ def predict_split(
     model.eval()
     predict = model.predict_greedy if greedy else model.predict
     predictions: list[Any] = [None] * len(split)
-    for batch in split.in_order(batch_tokens, batch_sentences):
+    for batch in split.by_length(batch_tokens, batch_sentences):
         with autocast(device, precision):
             predicted = predict(batch.to(device))
         for row, prediction in zip(batch.rows, predicted, strict=True):

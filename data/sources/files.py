@@ -1,33 +1,36 @@
-"""A data set in a user's own files, one a split."""
+"""A data set in a user's own files, one per split."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic
+from typing import Any
 
-from data.corpus import SPLITS, Example
+from data.corpus import DatasetReader, Example
 from data.errors import InputError
 
 
-class OwnFiles(ABC, Generic[Example]):
-    """Examples from one file a split.
+@dataclass(kw_only=True)
+class FileReader(DatasetReader[Example]):
+    """Examples from one file per split.
 
     Args:
         train, validation, test: the files; validation and test may be null.
     """
 
-    examples: type[Example]
-    block = 1
-    no_test = "No test file was given (data.test=F), so there is no test score."
+    train: str
+    validation: str | None
+    test: str | None
 
-    def __init__(self, train: str, validation: str | None, test: str | None) -> None:
-        self.files = dict(zip(SPLITS, (train, validation, test), strict=True))
+    @property
+    def missing_test_message(self) -> str:
+        return "No test file is given (data.test=F), so there is no test score."
 
     def origin(self) -> dict[str, Any]:
-        names = [Path(file).name for file in self.files.values() if file is not None]
+        names = [Path(file).name for file in (self.train, self.validation, self.test) if file is not None]
         return {"source": f"files: {', '.join(names)}", "revision": None}
 
-    def read(self, split: str) -> list[Example] | None:
-        file = self.files[split]
+    def read_split(self, split: str) -> list[Example] | None:
+        file = {"train": self.train, "validation": self.validation, "test": self.test}[split]
         if file is None:
             return None
         examples = self.read_file(Path(file))
@@ -37,4 +40,4 @@ class OwnFiles(ABC, Generic[Example]):
 
     @abstractmethod
     def read_file(self, path: Path) -> list[Example]:
-        """The examples of a file, in its order."""
+        """The examples of a file, in order."""

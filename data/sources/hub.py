@@ -1,36 +1,36 @@
-"""Rows of a data set on the Hugging Face hub, or of a local copy of it."""
+"""Data sets on the Hugging Face hub, or in local copies."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from data.corpus import DatasetReader, Example
 from data.errors import InputError
-from data.sources.tables import Row, need
+from data.sources.tables import Row, require_columns
 
 
-class HubDataset:
-    """The splits of a hub repository as rows, read through ``datasets``.
+@dataclass(kw_only=True)
+class HubReader(DatasetReader[Example]):
+    """Examples from the splits of a hub repository, or of a local copy of one, read with ``datasets``.
 
     Args:
-        name: what the suite calls the data set.
-        repository: its id on the hub; null where it is not there, and must be read from ``path``.
-        revision: the commit it is pinned to; null where none is known, and then the content hash tells the data.
-        path: a folder with a copy in the same layout, read in place of the hub; null for the hub.
-        files: the files of every split, where a repository holds more than one data set; null for all there are.
+        name: the name of the data set in results.
+        repository: its id on the hub; null where it is not on the hub and must be read from ``path``.
+        revision: the commit to read; null for the newest one, where the content hash in results identifies the data.
+        path: a folder with a copy in the same layout, read instead of the hub; null for the hub.
     """
 
-    block = 1
+    name: str
+    repository: str | None
+    revision: str | None
+    path: str | None
 
-    def __init__(
-        self,
-        name: str,
-        repository: str | None,
-        revision: str | None,
-        path: str | None,
-        files: dict[str, str] | None = None,
-    ) -> None:
-        self.name, self.repository, self.revision, self.path, self.files = name, repository, revision, path, files
+    @property
+    def files(self) -> dict[str, str] | None:
+        """The files of every split, where a repository has more than one data set; None for all files."""
+        return None
 
     def origin(self) -> dict[str, Any]:
         if self.path is not None:
@@ -39,13 +39,13 @@ class HubDataset:
 
     @cached_property
     def splits(self) -> Mapping[str, Any]:
-        """The tables of the data set by split."""
+        """The tables of the data set, by split."""
         return self.load()
 
     def rows(self, split: str, columns: list[str]) -> Iterator[Row]:
         """The rows of a split, with these columns."""
         table = self.splits[split]
-        need(columns, table.column_names, f"{self.name}, split {split}")
+        require_columns(columns, table.column_names, f"{self.name}, split {split}")
         for number, values in enumerate(table.select_columns(columns), start=1):
             yield Row(f"{self.name}, split {split}, row {number}", values)
 
@@ -63,8 +63,8 @@ class HubDataset:
             if self.path is not None:
                 raise InputError(f"data.path={self.path} cannot be read as {self.name}: {first_line(error)}") from error
             raise InputError(
-                f"{self.name} ({self.repository}) could not be had from the Hugging Face hub ({first_line(error)}): "
-                f"give a local copy with data.path=DIR, or, where it was fetched before, read it from the cache with "
+                f"{self.name} ({self.repository}) could not be loaded from the Hugging Face hub ({first_line(error)}): "
+                f"give a local copy with data.path=DIR, or, where it was loaded before, read it from the cache with "
                 f"the environment variable HF_HUB_OFFLINE=1."
             ) from error
         except (datasets.exceptions.DatasetGenerationError, ValueError) as error:
@@ -73,7 +73,7 @@ class HubDataset:
             ) from error
 
     def place(self) -> str:
-        """What ``datasets`` is to load: the folder, or else the repository."""
+        """What ``datasets`` loads: the folder, or the repository where there is none."""
         if self.path is not None:
             if not Path(self.path).is_dir():
                 raise InputError(

@@ -1,4 +1,4 @@
-"""Rows of CSV, TSV, JSON-lines and Parquet files, each with the place it stands at."""
+"""Rows of CSV, TSV, JSON-lines and Parquet files, each with its file and line."""
 
 import csv
 import json
@@ -12,33 +12,33 @@ csv.field_size_limit(2**31 - 1)
 
 
 class Row(NamedTuple):
-    place: str  # file and line, for a sentence about it
+    place: str  # file and line, for error messages
     values: dict[str, Any]
 
 
 def read_table(path: Path, columns: list[str]) -> Iterator[Row]:
-    """Every row of a file, which must have ``columns``. The kind of file is told by the end of its name."""
-    must_exist(path)
+    """Every row of a file, which must have ``columns``. The suffix of the name decides the format."""
+    require_file(path)
     kind = path.suffix.lower()
     if kind not in READERS:
         raise InputError(f"{path}: files end in {', '.join(READERS)}; '{path.suffix}' is none of them.")
     return READERS[kind](path, columns)
 
 
-def must_exist(path: Path) -> None:
+def require_file(path: Path) -> None:
     if not path.is_file():
         raise InputError(f"There is no file {path}: check the path (relative paths start at {Path.cwd()}).")
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Numbered lines of a UTF-8 file, without their ends."""
-    must_exist(path)
+    """Numbered lines of a UTF-8 file, without line ends."""
+    require_file(path)
     with path.open("rb") as file:
         yield from decoded_lines(str(path), file)
 
 
 def decoded_lines(name: str, lines: Iterable[bytes]) -> Iterator[tuple[int, str]]:
-    """Numbered lines of UTF-8, without their ends, a byte-order mark dropped; ``name`` is for a sentence about one."""
+    """Numbered lines of UTF-8 without line ends and byte-order mark; ``name`` stands for the file in errors."""
     for number, line in enumerate(lines, start=1):
         try:
             yield number, line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
@@ -49,15 +49,15 @@ def decoded_lines(name: str, lines: Iterable[bytes]) -> Iterator[tuple[int, str]
 
 
 def text_of(row: Row, column: str) -> str:
-    """The text of a row, which must have one."""
+    """The text in a column of a row, which must not be empty."""
     text = row.values[column]
     if not isinstance(text, str) or not text.strip():
         raise InputError(f"{row.place}: there is no text in column '{column}': fill it in or leave the row out.")
     return text
 
 
-def need(columns: list[str], present: list[str], place: str) -> None:
-    """Say which column is not there, and which are."""
+def require_columns(columns: list[str], present: list[str], place: str) -> None:
+    """Raise where a column is missing."""
     for column in columns:
         if column not in present:
             raise InputError(f"{place}: there is no column '{column}'; it has {', '.join(present) or 'none'}.")
@@ -68,7 +68,7 @@ def read_separated(path: Path, columns: list[str]) -> Iterator[Row]:
     reader = csv.reader((line + "\n" for _, line in read_lines(path)), delimiter=separator, strict=True)
     try:
         header = next(reader, [])
-        need(columns, header, f"{path}:1")
+        require_columns(columns, header, f"{path}:1")
         for cells in reader:
             if not cells:
                 continue
@@ -93,7 +93,7 @@ def read_json_lines(path: Path, columns: list[str]) -> Iterator[Row]:
             raise InputError(f"{place}: not JSON ({error.msg} at character {error.pos + 1}).") from None
         if not isinstance(values, dict):
             raise InputError(f'{place}: every line must be a JSON object, as {{"text": ..., "label": ...}}.')
-        need(columns, list(values), place)
+        require_columns(columns, list(values), place)
         yield Row(place, values)
 
 
@@ -105,7 +105,7 @@ def read_parquet(path: Path, columns: list[str]) -> Iterator[Row]:
         file = parquet.ParquetFile(path)
     except pyarrow.ArrowInvalid as error:
         raise InputError(f"{path}: not a Parquet file ({error}).") from None
-    need(columns, file.schema_arrow.names, str(path))
+    require_columns(columns, file.schema_arrow.names, str(path))
     number = 0
     for batch in file.iter_batches(columns=columns):
         for values in batch.to_pylist():

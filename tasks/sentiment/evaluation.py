@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from data.classification import LabelledText, Labelling
+from data.classification import LabelledText, LabelPrediction
 from data.writing import write_json_lines
 from training.evaluation import Evaluation
 from training.metrics import LENGTHS, accuracy_by, classification_scores, interval, intervals
@@ -16,7 +16,7 @@ FACET_BOUNDS = (1, 2, 4, 6, 8, 10, 12, 16, 24, 32, 64)
 class SentimentEvaluation(Evaluation):
     """Accuracy, F1, and accuracy by length in words and by every field that the data carry."""
 
-    def score(self, hypotheses: Sequence[Labelling], examples: Sequence[LabelledText]) -> dict[str, Any]:
+    def score(self, hypotheses: Sequence[LabelPrediction], examples: Sequence[LabelledText]) -> dict[str, Any]:
         said = [hypothesis.label for hypothesis in hypotheses]
         expected = [example.label for example in examples]
         right = [a == b for a, b in zip(said, expected, strict=True)]
@@ -28,7 +28,7 @@ class SentimentEvaluation(Evaluation):
             scores[f"by_{field}"] = accuracy_by(groups, right, intervals(FACET_BOUNDS))
         return scores
 
-    def write(self, directory: Path, hypotheses: Sequence[Labelling], examples: Sequence[LabelledText]) -> None:
+    def write(self, directory: Path, hypotheses: Sequence[LabelPrediction], examples: Sequence[LabelledText]) -> None:
         """``predictions.jsonl`` and ``confusion_matrix.png``."""
         rows = (
             {

@@ -54,7 +54,7 @@ class Tagger(TaskModel):
     def forward(self, batch: TaggingBatch) -> Tensor:
         """The score of every tag for every word [B, T, num_tags]."""
         words = self.embedding(batch.tokens, batch.mask, batch.counts)
-        spellings = F.embedding(batch.forms, self.characters(batch.characters, batch.character_mask))
+        spellings = F.embedding(batch.word_types, self.characters(batch.characters, batch.character_mask))
         encoding = self.encoder(self.embedding_dropout(words + spellings), batch.mask)
         return self.output(self.dropout(encoding.outputs))
 

@@ -40,8 +40,8 @@ def sentences(kind: str, lines: Iterable[str], name: str, column: str) -> Iterat
     if kind == "text":
         return (TaggedSentence.untagged(line.split(), column) for line in lines)
     if kind == "conllu":
-        found = conllu.read(enumerate(lines, start=1), name)
-        return (TaggedSentence.untagged(sentence.forms, column, sentence.block) for sentence in found)
+        found = conllu.parse_sentences(enumerate(lines, start=1), name)
+        return (TaggedSentence.untagged(sentence.forms, column, sentence.raw) for sentence in found)
     raise InputError(f"reads={kind}: choose auto, conllu or text.")
 
 

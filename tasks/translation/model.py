@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 
 from data.batch import Batch
-from data.translation import Predicted, Written
+from data.translation import Hypothesis, Prediction
 from data.vocabulary import BOS, EOS, PAD, UNK
 from models.attention import Memory
 from models.cells.base import State
@@ -70,18 +70,18 @@ class Translator(TaskModel):
             self.writer.output, features[scored], batch.targets[scored], self.label_smoothing
         )
 
-    def predict(self, batch: Batch) -> list[Predicted]:
+    def predict(self, batch: Batch) -> list[Prediction]:
         """The n best of a beam search, and the attention behind the best of each."""
         with torch.autocast(batch.tokens.device.type, enabled=False):  # near ties must not hang on rounding
             memory, state = self.read(batch)
             found = self.writer.search(self.search, memory, state, self.search.limits(batch.mask))
             attention = self.writer.attention([nbest[0].tokens for nbest in found], memory, state)
         sources = [tokens[mask].tolist() for tokens, mask in zip(batch.tokens, batch.mask, strict=True)]
-        written = [[Written(tokens, score) for tokens, score, _ in nbest] for nbest in found]
-        return list(map(Predicted, sources, written, attention))
+        written = [[Hypothesis(tokens, score) for tokens, score, _ in nbest] for nbest in found]
+        return list(map(Prediction, sources, written, attention))
 
-    def predict_greedy(self, batch: Batch) -> list[Predicted]:
+    def predict_greedy(self, batch: Batch) -> list[Prediction]:
         """Greedy."""
         memory, state = self.read(batch)
         written = self.writer.greedy(memory, state, self.search.limits(batch.mask))
-        return [Predicted([], [Written(tokens, 0.0)], []) for tokens in written]
+        return [Prediction([], [Hypothesis(tokens, 0.0)], []) for tokens in written]

@@ -15,7 +15,7 @@ FORMATS = ("table", "jsonl", "conllu", "parallel")
 
 class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> None:  # type: ignore[override]
-        """One sentence instead of the usage text."""
+        """Report the error only, without the usage text."""
         self.exit(2, f"error: {message}\n")
 
 
@@ -24,9 +24,9 @@ def parser() -> Parser:
     known.add_argument("--sentences", type=int, default=20, metavar="N", help="how many (default 20)")
     known.add_argument("--split", default="train", help=f"one of {', '.join(SIZES)} (default train)")
     known.add_argument("--seed", type=int, default=1)
-    known.add_argument("--distance", type=int, default=12, help="most tokens between a cue and its word (default 12)")
-    known.add_argument("--label-noise", type=float, default=0.0, help="share of labels turned round (default 0)")
-    known.add_argument("--unknown", type=float, default=0.1, help="share with words unseen in training (default 0.1)")
+    known.add_argument("--distance", type=int, default=12, help="maximum tokens between a cue and its word (default 12)")
+    known.add_argument("--label-noise", type=float, default=0.0, help="fraction of labels that are flipped (default 0)")
+    known.add_argument("--unknown", type=float, default=0.1, help="fraction with words unseen in training (default 0.1)")
     known.add_argument("--format", choices=FORMATS, default="table")
     known.add_argument("--output", type=Path, help="a file to write; parallel writes PATH.en and PATH.de")
     return known
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         write(options)
     except BrokenPipeError:
-        # The reader (head, less) has seen enough; without this Python complains once more while it shuts down.
+        # The reading process (head, less) closed the pipe; without this Python reports the error again on exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
