@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from data.errors import InputError
-from data.sources.language.formats import blocks, write_file, write_parallel
+from data.sources.language.formats import format_sentences, write_file, write_parallel
 from data.sources.language.generate import SIZES, sentences
 
 FORMATS = ("table", "jsonl", "conllu", "parallel")
@@ -24,9 +24,13 @@ def parser() -> Parser:
     known.add_argument("--sentences", type=int, default=20, metavar="N", help="how many (default 20)")
     known.add_argument("--split", default="train", help=f"one of {', '.join(SIZES)} (default train)")
     known.add_argument("--seed", type=int, default=1)
-    known.add_argument("--distance", type=int, default=12, help="maximum tokens between a cue and its word (default 12)")
+    known.add_argument(
+        "--distance", type=int, default=12, help="maximum tokens between a cue and its word (default 12)"
+    )
     known.add_argument("--label-noise", type=float, default=0.0, help="fraction of labels that are flipped (default 0)")
-    known.add_argument("--unknown", type=float, default=0.1, help="fraction with words unseen in training (default 0.1)")
+    known.add_argument(
+        "--unknown", type=float, default=0.1, help="fraction with words unseen in training (default 0.1)"
+    )
     known.add_argument("--format", choices=FORMATS, default="table")
     known.add_argument("--output", type=Path, help="a file to write; parallel writes PATH.en and PATH.de")
     return known
@@ -47,10 +51,10 @@ def write(options: argparse.Namespace) -> None:
     if output is not None and options.format == "parallel":
         write_parallel(stream, output)
     elif output is not None:
-        write_file(blocks(stream, options.format, options.split), output)
+        write_file(format_sentences(stream, options.format, options.split), output)
     else:
-        for block in blocks(stream, options.format, options.split):
-            sys.stdout.write(block)
+        for text in format_sentences(stream, options.format, options.split):
+            sys.stdout.write(text)
         sys.stdout.flush()
 
 

@@ -1,4 +1,4 @@
-"""A seeded source of choices that gives the same numbers on every machine and Python version."""
+"""A seeded random number generator with the same numbers on every machine and Python version."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -8,9 +8,9 @@ MASK = (1 << 64) - 1
 
 
 class Chance:
-    """SplitMix64 (Steele, Lea and Flood 2014): 64 bits of state, one addition and three mixing steps a number.
+    """SplitMix64 (Steele, Lea and Flood 2014): 64 bits of state, one addition and three mixing steps per number.
 
-    `random.Random` promises the same `random()` in every version of Python, but not the same `choice` or `shuffle`.
+    `random.Random` guarantees the same `random()` in every version of Python, but not the same `choice` or `shuffle`.
     """
 
     __slots__ = ("state",)

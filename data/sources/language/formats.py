@@ -1,4 +1,4 @@
-"""Sentences as text files: a table to read, JSON lines, CoNLL-U, and parallel text."""
+"""Sentences as text: a readable table, JSON lines, CoNLL-U, and parallel text."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -11,7 +11,7 @@ from data.writing import write_with
 
 
 def table(sentence: Sentence) -> str:
-    """Tokens over their tags, the label and what decides it, and the translation."""
+    """Tokens above their tags, the translation, and the label with its derivation."""
     widths = [max(len(token), len(tag)) for token, tag in zip(sentence.tokens, sentence.tags, strict=True)]
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
@@ -44,7 +44,7 @@ def conllu(sentence: Sentence, name: str) -> str:
 
 
 def write_file(texts: Iterable[str], path: Path) -> None:
-    """One text after the other, into a file that takes its name only when it is complete."""
+    """Write texts to a file, which is renamed to ``path`` when it is complete."""
     write_with(path, lambda beside: fill(texts, beside))
 
 
@@ -54,7 +54,7 @@ def fill(texts: Iterable[str], path: Path) -> None:
 
 
 def write_parallel(sentences: Iterable[Sentence], path: Path) -> None:
-    """PATH.en and PATH.de, one sentence a line."""
+    """Write PATH.en and PATH.de, one sentence per line."""
     english, german = (path.with_name(path.name + ending) for ending in (".en", ".de"))
     write_with(english, lambda one: write_with(german, lambda other: fill_both(sentences, one, other)))
 
@@ -73,8 +73,8 @@ def parallel(sentence: Sentence) -> str:
     return f"{sentence.english}\t{sentence.german}"
 
 
-def blocks(sentences: Iterable[Sentence], form: str, split: str) -> Iterator[str]:
-    """The sentences in a format, each as the text that stands for it, with its line end."""
+def format_sentences(sentences: Iterable[Sentence], form: str, split: str) -> Iterator[str]:
+    """Every sentence in a format, with its line end."""
     if form == "conllu":
         for number, sentence in enumerate(sentences, start=1):
             yield conllu(sentence, f"{split}-{number}") + "\n"

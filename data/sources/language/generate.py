@@ -1,4 +1,4 @@
-"""The generator: sentences of a split, one after the other, from a seed."""
+"""Generates the sentences of a split from a seed."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from data.sources.language.english import detokenise
 from data.sources.language.lexicon import load_lexicon, with_ing
 from data.sources.language.phrases import DeadEndError, Index
 from data.sources.language.sentence import Draft, Sentences
+from data.sources.language.sentiment import describe, value
 from data.sources.language.sentiment import distance as distance_of
-from data.sources.language.sentiment import value, written
 
 SIZES = {"train": 20_000, "validation": 1_000, "test": 1_000}
-# The hash of its text decides which split a sentence may be in, so no two splits can share one.
-SHARES = {"train": range(0, 14), "validation": range(14, 17), "test": range(17, 20)}
+# The hash of the text decides which split a sentence may be in, so that splits share no sentence.
+PARTS_OF_SPLIT = {"train": range(0, 14), "validation": range(14, 17), "test": range(17, 20)}
 PARTS = 20
 
 
@@ -30,8 +30,8 @@ class Sentence:
     english: str
     german: str
     distance: int  # the largest number of tokens between a deciding cue and the word that it acts on
-    flipped: bool  # whether label noise turned the label round
-    derivation: str  # what decides the label, each word with its place: "(deny not@2 good@9)"
+    flipped: bool  # whether label noise flipped the label
+    derivation: str  # what decides the label, each word with its position: "(deny not@2 good@9)"
 
 
 @cache
@@ -41,7 +41,7 @@ def index() -> Index:
 
 @cache
 def reserved_forms() -> frozenset[str]:
-    """Every form of the words that are held out of training."""
+    """All forms of the words that do not occur in training."""
     lexicon = load_lexicon()
     forms: list[str] = []
     for noun in lexicon.nouns:
@@ -65,13 +65,15 @@ def sentences(
     unknown: float = 0.1,
     seed: int = 1,
 ) -> Iterator[Sentence]:
-    """The sentences of a split ("train", "validation" or "test"), drawn as they are asked for.
+    """Generate the sentences of a split ("train", "validation" or "test") lazily.
 
-    distance: the largest number of tokens between a cue and the word that it acts on; half of the sentences draw theirs
-    evenly from 0 to 2, so that a learner finds the cues, the others from 0 to this.
-    label_noise: the share of labels that are turned round.
-    unknown: the share of validation and test sentences with words that training never has.
-    Validation and test repeat no sentence; training may.
+    Validation and test sentences are distinct; training sentences may repeat.
+
+    Args:
+        distance: the maximum number of tokens between a cue and the word that it acts on. Half of the sentences sample
+            theirs uniformly from 0 to 2, so that the cues can be learned, the others from 0 to ``distance``.
+        label_noise: the fraction of labels that are flipped.
+        unknown: the fraction of validation and test sentences with words that do not occur in training.
     """
     check(split, size, distance, label_noise, unknown)
     return draw(split, SIZES[split] if size is None else size, distance, label_noise, unknown, seed)
@@ -82,15 +84,15 @@ def check(split: str, size: int | None, distance: int, label_noise: float, unkno
         raise InputError(f"split must be train, validation or test, not {split!r}")
     if size is not None and size < 0:
         raise InputError(f"size must not be negative, but is {size}")
-    if not 0 <= distance <= LONGEST:
-        raise InputError(f"distance must be from 0 to {LONGEST}, but is {distance}")
-    for name, share in (("label_noise", label_noise), ("unknown", unknown)):
-        if not 0 <= share <= 1:
-            raise InputError(f"{name} must be from 0 to 1, but is {share}")
+    if not 0 <= distance <= MAX_DISTANCE:
+        raise InputError(f"distance must be from 0 to {MAX_DISTANCE}, but is {distance}")
+    for name, rate in (("label_noise", label_noise), ("unknown", unknown)):
+        if not 0 <= rate <= 1:
+            raise InputError(f"{name} must be from 0 to 1, but is {rate}")
 
 
-LONGEST = 60
-NEAR, NEAR_SHARE = 2, 0.5
+MAX_DISTANCE = 60
+NEAR, NEAR_FRACTION = 2, 0.5
 
 
 def draw(split: str, size: int, distance: int, label_noise: float, unknown: float, seed: int) -> Iterator[Sentence]:
@@ -100,7 +102,7 @@ def draw(split: str, size: int, distance: int, label_noise: float, unknown: floa
     seen: set[bytes] = set()
     for _ in range(size):
         writer.reserve = split != "train" and chance.happens(unknown)
-        wanted = chance.below(1 + (min(NEAR, distance) if chance.happens(NEAR_SHARE) else distance))
+        wanted = chance.below(1 + (min(NEAR, distance) if chance.happens(NEAR_FRACTION) else distance))
         flipped = noise.happens(label_noise)
         yield one(writer, wanted, split, seen, flipped)
 
@@ -120,7 +122,7 @@ def one(writer: Sentences, wanted: int, split: str, seen: set[bytes], flipped: b
         tokens = tuple(english.forms)
         text = detokenise(tokens)
         digest = sha256(text.encode()).digest()[:8]
-        if int.from_bytes(digest, "big") % PARTS not in SHARES[split] or digest in seen:
+        if int.from_bytes(digest, "big") % PARTS not in PARTS_OF_SPLIT[split] or digest in seen:
             continue
         if split != "train":
             seen.add(digest)
@@ -132,4 +134,4 @@ def finished(
 ) -> Sentence:
     positive = (value(draft.judgement) > 0) != flipped
     label = "positive" if positive else "negative"
-    return Sentence(tokens, tags, label, text, draft.german(), wanted, flipped, written(draft.judgement))
+    return Sentence(tokens, tags, label, text, draft.german(), wanted, flipped, describe(draft.judgement))

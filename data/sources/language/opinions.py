@@ -1,4 +1,4 @@
-"""Clauses that praise or blame, with a chosen number of tokens between the word that affirms or denies and the praise.
+"""Evaluating clauses with a chosen number of tokens between the affirming or negating cue and the polarity word.
 
 Every frame is a method that takes what the clause must come to (`value`: 1 or -1), whether it says so by denying the
 opposite, the distance, and whether a negation that decides nothing must stand in between.
@@ -46,7 +46,7 @@ def evaluative_nouns(noun: Noun, sign: int) -> tuple[Noun, ...]:
 
 @dataclass(slots=True)
 class Opinion:
-    """A clause and what it comes to; `outer` are noun phrases that may be modified without changing the distance."""
+    """A clause and its judgement; `outer` are noun phrases that may be modified without changing the distance."""
 
     clause: Clause
     judgement: Judgement
@@ -58,7 +58,7 @@ Frame = Callable[[int, bool, int, bool], Opinion]
 
 
 class Opinions(Phrases):
-    """Draws evaluating clauses."""
+    """Samples evaluating clauses."""
 
     def target(self, classes: str = "") -> Common:
         """What is praised or blamed: something of one of the classes, or of any."""
@@ -92,7 +92,7 @@ class Opinions(Phrases):
         return Description(self.adjective(noun, sign), mark=Mark())
 
     def set_verdict(self, clause: Clause, denied: bool, kinds: tuple[str, ...]) -> Mark:
-        """Negates the clause or not, and gives the word that tells which."""
+        """Negates the clause or not; the cue word that decides."""
         mark = Mark()
         if denied:
             kind = self.chance.pick(kinds)
@@ -102,7 +102,7 @@ class Opinions(Phrases):
         return mark
 
     def fit(self, clause: Clause, verdict: Verdict, region: Common | Pronoun, distance: int, decoy: bool) -> bool:
-        """Modifies the noun phrase between cue and word until the distance is right; whether it holds a decoy."""
+        """Extends the noun phrase between cue and word to the requested distance; whether it has a decoy."""
         EnglishWriter().clause(clause)
         missing = distance - (abs(verdict.mark.index - verdict.inner.mark.index) - 1)
         if missing < 0:

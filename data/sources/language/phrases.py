@@ -1,4 +1,4 @@
-"""Neutral material: noun phrases and clauses that say nothing good or bad, as long as one asks for."""
+"""Neutral noun phrases and clauses of a requested length."""
 
 from collections.abc import Iterable
 from functools import cached_property
@@ -47,14 +47,14 @@ NEGATION_KINDS = ("not", "n't", "n't", "never", "hardly")
 
 
 class DeadEndError(Exception):
-    """No phrase of the length that was asked for; another one is tried."""
+    """There is no phrase of the requested length; the caller tries another one."""
 
 
 Entry = TypeVar("Entry", Noun, Adjective, Verb)
 
 
 class Pool(Generic[Entry]):
-    """Entries to pick from, those held out of training apart."""
+    """Entries to sample from; those that do not occur in training are kept apart."""
 
     __slots__ = ("common", "reserved")
 
@@ -65,7 +65,7 @@ class Pool(Generic[Entry]):
 
 
 class Index:
-    """The lexicon by what fits together; every answer is kept."""
+    """Look-ups of lexicon entries that fit together, cached."""
 
     def __init__(self, lexicon: Lexicon) -> None:
         self.lexicon = lexicon
@@ -172,7 +172,7 @@ def is_polar(noun: Noun) -> bool:
 
 
 class Phrases:
-    """Draws neutral phrases; `reserve` asks for words that are held out of training, and `reserved_used` tells."""
+    """Samples neutral phrases; `reserve` requests held-out words, `reserved_used` reports one."""
 
     def __init__(self, index: Index, chance: Chance) -> None:
         self.index = index

@@ -47,7 +47,7 @@ Piece = Literal | Placed | Phrase
 
 @dataclass(slots=True, eq=False)
 class Draft:
-    """A sentence before it is written."""
+    """A sentence before it is realised in either language."""
 
     pieces: list[Piece]
     judgement: Judgement
@@ -97,7 +97,7 @@ EXCLAMATIONS = (
 
 
 class Sentences(Opinions):
-    """Draws drafts."""
+    """Samples drafts of sentences."""
 
     def draft(self, distance: int) -> Draft:
         """A sentence whose cue and polarity word stand `distance` tokens apart; DeadEndError if none is found."""
@@ -108,7 +108,7 @@ class Sentences(Opinions):
         if distance == 0 and roll < 70:
             opinion = self.weighing(value)
             return self.surround(self.stated(opinion), self.chance.happens(0.5))
-        # Half are denied, mostly without a decoy; half are not, mostly with one: the number of negations says nothing.
+        # Half are negated, mostly without a decoy; half are not, mostly with one: counting negations does not help.
         roll = self.chance.below(100)
         denied, decoy = roll < 50, 40 <= roll < 90
         return self.surround(self.single(value, denied, distance, decoy), decoy)

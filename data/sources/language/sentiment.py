@@ -1,4 +1,4 @@
-"""What decides the label: polarity words, what affirms or denies them, contrasts, and which side weighs more."""
+"""What decides the label: polarity words, negation and affirmation, contrasts, and intensity."""
 
 from dataclasses import dataclass
 
@@ -84,20 +84,20 @@ def distance(judgement: Judgement) -> int:
     return max(between(judgement.mark, evaluated(judgement.governed)), *parts)
 
 
-def written(judgement: Judgement) -> str:
-    """The judgement as text, each word with its place: `(but but@5 good@3 (deny not@9 bad@10))`."""
+def describe(judgement: Judgement) -> str:
+    """The judgement as text, each word with its position: `(but but@5 good@3 (deny not@9 bad@10))`."""
     if isinstance(judgement, Evaluation):
         return at(judgement.mark)
     if isinstance(judgement, Verdict):
         kind = "deny" if judgement.denied else "affirm"
-        return f"({kind} {at(judgement.mark)} {written(judgement.inner)})"
+        return f"({kind} {at(judgement.mark)} {describe(judgement.inner)})"
     if isinstance(judgement, Weighing):
         sides = sorted(
             ((judgement.strong, judgement.winner.mark), (judgement.weak, judgement.loser.mark)),
             key=lambda side: side[0].index,
         )
         return "(weigh " + " ".join(f"({at(degree)} {at(word)})" for degree, word in sides) + ")"
-    return f"(contrast {at(judgement.mark)} {written(judgement.other)} {written(judgement.governed)})"
+    return f"(contrast {at(judgement.mark)} {describe(judgement.other)} {describe(judgement.governed)})"
 
 
 def at(mark: Mark) -> str:

@@ -1,4 +1,4 @@
-"""The derivation: one tree that both languages are read from."""
+"""The derivation: one tree from which both languages are generated."""
 
 from dataclasses import dataclass, field
 
@@ -7,7 +7,7 @@ from data.sources.language.lexicon import Adjective, Adverb, Name, Noun, Preposi
 
 @dataclass(slots=True, eq=False)
 class Mark:
-    """Where a word that matters for the label stands: its place among the English tokens, once they are written."""
+    """The position, among the English tokens, of a word that matters for the label; set when they are generated."""
 
     word: str = ""
     index: int = -1
