@@ -96,6 +96,13 @@ class LanguageCodec:
         """The text of ids, on one line and with single spaces."""
         return " ".join(self.tokenizer.join(self.vocabulary.decode(ids)).split())
 
+    def decode_nbest(self, nbest: Sequence[Hypothesis]) -> tuple[list[tuple[str, float]], list[str]]:
+        """Hypotheses, best first -> (distinct texts with their best scores, the pieces and EOS of the best)."""
+        texts: dict[str, float] = {}
+        for ids, score in nbest:
+            texts.setdefault(self.decode_text(ids), score)
+        return list(texts.items()), self.vocabulary.decode([*nbest[0].ids, EOS])
+
     def save(self, directory: Path) -> None:
         directory.mkdir(exist_ok=True)
         self.tokenizer.save(directory)
@@ -168,17 +175,9 @@ class TranslationCodec(Codec[SentencePair]):
         return [self.translation(prediction) for prediction in predictions]
 
     def translation(self, prediction: Prediction) -> Translation:
-        texts: dict[str, float] = {}
-        for ids, score in prediction.nbest:  # equal texts of several hypotheses keep the best score
-            texts.setdefault(self.target.decode_text(ids), score)
-        alternatives = list(texts.items())
-        return Translation(
-            alternatives[0][0],
-            alternatives,
-            self.source.vocabulary.decode(prediction.tokens),
-            self.target.vocabulary.decode([*prediction.nbest[0].ids, EOS]),
-            prediction.attention,
-        )
+        alternatives, pieces = self.target.decode_nbest(prediction.nbest)
+        source_pieces = self.source.vocabulary.decode(prediction.tokens)
+        return Translation(alternatives[0][0], alternatives, source_pieces, pieces, prediction.attention)
 
     def save(self, directory: Path) -> None:
         for name, language in self.languages.items():

@@ -232,12 +232,12 @@ def test_one_step_at_a_time_gives_what_the_whole_sentence_gives(translator: Call
     model, corpus = translator(f"decoder={decoder}", f"cell={cell}", "model.decoder.num_layers=2")
     model.eval()
     batch = corpus.splits["test"].encoded.batch(np.arange(12))
-    memory, state = model.read(batch)
-    features, _ = model.writer(batch.targets, batch.target_mask, memory, state)
-    whole = model.writer.output(features).log_softmax(dim=-1)
-    token = torch.full_like(batch.targets[:, 0], model.writer.begin)
+    memory, state = model.encode(batch)
+    features, _ = model.generator(batch.targets, batch.target_mask, memory, state)
+    whole = model.generator.output(features).log_softmax(dim=-1)
+    token = torch.full_like(batch.targets[:, 0], model.generator.begin)
     for position in range(batch.targets.shape[1]):
-        stepped, state = model.writer.advance(token, memory, state)
+        stepped, state = model.generator.advance(token, memory, state)
         token, scored = batch.targets[:, position], batch.target_mask[:, position]
         likely = stepped.isfinite()
         assert torch.allclose(stepped[scored][likely[scored]], whole[scored, position][likely[scored]], atol=1e-4)
@@ -283,11 +283,13 @@ def test_attention_is_over_the_pieces_of_the_sentence(translator: Callable) -> N
 
 def test_tied_weights_are_one(translator: Callable) -> None:
     model, _ = translator()
-    assert model.writer.output.weight is model.embedding.vectors.weight is model.writer.embedding.vectors.weight
+    assert model.generator.output.weight is model.embedding.vectors.weight is model.generator.embedding.vectors.weight
     model, _ = translator(*SEPARATE.split())
-    assert model.writer.output.weight is model.writer.embedding.vectors.weight is not model.embedding.vectors.weight
+    assert (
+        model.generator.output.weight is model.generator.embedding.vectors.weight is not model.embedding.vectors.weight
+    )
     model, _ = translator("model.tied_output=false")
-    assert model.writer.output.weight is not model.writer.embedding.vectors.weight
+    assert model.generator.output.weight is not model.generator.embedding.vectors.weight
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])

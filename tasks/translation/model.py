@@ -2,10 +2,7 @@
 
 from collections.abc import Callable
 
-import torch
-
 from data.batch import Batch
-from data.translation import Hypothesis, Prediction
 from data.vocabulary import BOS, EOS, PAD, UNK
 from models.attention import Memory
 from models.cells.base import State
@@ -14,11 +11,10 @@ from models.embedding import TokenEmbedding
 from models.encoder import Encoder
 from models.generator import TargetGenerator
 from models.search import BeamSearch
-from training.loss import Loss, cross_entropy_of_output
-from training.model import TaskModel
+from training.generation import GenerativeModel
 
 
-class Translator(TaskModel):
+class Translator(GenerativeModel):
     """Embed, encode, and write the target one token after the other.
 
     Args:
@@ -55,33 +51,9 @@ class Translator(TaskModel):
         if shared_embedding:
             target.vectors = self.embedding.vectors
         writing = decoder(input_size=embedding_size, memory_size=encoder.output_size, output_size=embedding_size)
-        self.writer = TargetGenerator(target, writing, begin=BOS, end=EOS, never=(PAD, UNK, BOS), tied=tied_output)
+        self.generator = TargetGenerator(target, writing, begin=BOS, end=EOS, never=(PAD, UNK, BOS), tied=tied_output)
         self.search, self.label_smoothing = search, label_smoothing
 
-    def read(self, batch: Batch) -> tuple[Memory, State]:
-        """What is known of the source before a word is written."""
+    def encode(self, batch: Batch) -> tuple[Memory, State]:
         encoding = self.encoder(self.embedding(batch.tokens, batch.mask), batch.mask)
-        return self.writer.decoder.start(encoding, batch.mask)
-
-    def loss(self, batch: Batch) -> Loss:
-        features, _ = self.writer(batch.targets, batch.target_mask, *self.read(batch))
-        scored = batch.target_mask
-        return cross_entropy_of_output(
-            self.writer.output, features[scored], batch.targets[scored], self.label_smoothing
-        )
-
-    def predict(self, batch: Batch) -> list[Prediction]:
-        """The n best of a beam search, and the attention behind the best of each."""
-        with torch.autocast(batch.tokens.device.type, enabled=False):  # near ties must not hang on rounding
-            memory, state = self.read(batch)
-            found = self.writer.search(self.search, memory, state, self.search.limits(batch.mask))
-            attention = self.writer.attention([nbest[0].tokens for nbest in found], memory, state)
-        sources = [tokens[mask].tolist() for tokens, mask in zip(batch.tokens, batch.mask, strict=True)]
-        written = [[Hypothesis(tokens, score) for tokens, score, _ in nbest] for nbest in found]
-        return list(map(Prediction, sources, written, attention))
-
-    def predict_greedy(self, batch: Batch) -> list[Prediction]:
-        """Greedy."""
-        memory, state = self.read(batch)
-        written = self.writer.greedy(memory, state, self.search.limits(batch.mask))
-        return [Prediction([], [Hypothesis(tokens, 0.0)], []) for tokens in written]
+        return self.generator.decoder.start(encoding, batch.mask)
