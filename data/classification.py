@@ -1,5 +1,6 @@
 """Texts with one label each."""
 
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,9 +12,9 @@ import torch
 
 from data.batch import Batch, Ragged
 from data.corpus import Codec
-from data.errors import InputError
+from data.errors import InputError, shorten
 from data.tokenizers import Tokenizer
-from data.vocabulary import UNK, Vocabulary
+from data.vocabulary import UNK, Vocabulary, size_note
 
 
 class LabelledText(NamedTuple):
@@ -22,6 +23,7 @@ class LabelledText(NamedTuple):
     text: str
     label: str
     metadata: Mapping[str, int] = MappingProxyType({})
+    place: str = "an example"  # file and line, for error messages
 
     def content(self) -> tuple[str, str]:
         return self.text, self.label
@@ -41,6 +43,7 @@ class LabelPrediction(NamedTuple):
 class EncodedTexts:
     tokens: Ragged
     targets: np.ndarray = field(repr=False)  # [rows] label ids
+    num_cut: int
 
     @property
     def lengths(self) -> np.ndarray:
@@ -79,6 +82,7 @@ class ClassificationCodec(Codec[LabelledText]):
         self.tokenizer.fit(example.text for example in train)
         pieces = (piece for example in train for piece in self.tokenizer.split(example.text))
         self.vocabulary = Vocabulary.of_text(pieces, self.min_count, self.vocab_size)
+        self.notes = [*self.tokenizer.notes, *size_note(self.vocabulary, self.vocab_size)]
         self.labels = Vocabulary.of_labels(example.label for example in train)
 
     @property
@@ -86,24 +90,32 @@ class ClassificationCodec(Codec[LabelledText]):
         return {"vocab_size": len(self.vocabulary), "num_labels": len(self.labels)}
 
     def encode(self, examples: Sequence[LabelledText]) -> EncodedTexts:
-        tokens = Ragged.of([self.encode_text(example.text) for example in examples])
-        return EncodedTexts(tokens, np.array([self.label_id(example.label) for example in examples], dtype=np.int64))
+        targets = np.array([self.label_id(example) for example in examples], dtype=np.int64)
+        rows = [self.all_ids(example.text) for example in examples]
+        cut = [self.cut(ids) for ids in rows]
+        return EncodedTexts(Ragged.of(cut), targets, sum(map(operator.is_not, rows, cut)))
 
     def encode_text(self, text: str) -> list[int]:
         """The ids of a text, cut to ``max_length``; a text without pieces is one unknown piece."""
-        ids = self.vocabulary.encode(self.tokenizer.split(text)) or [UNK]
+        return self.cut(self.all_ids(text))
+
+    def all_ids(self, text: str) -> list[int]:
+        return self.vocabulary.encode(self.tokenizer.split(text)) or [UNK]
+
+    def cut(self, ids: list[int]) -> list[int]:
         if self.max_length is None or len(ids) <= self.max_length:
             return ids
         head = {"start": self.max_length, "end": 0, "both": self.max_length // 2}[self.keep]
         return ids[:head] + ids[len(ids) - (self.max_length - head) :]
 
-    def label_id(self, label: str) -> int:
-        if label not in self.labels.ids:
+    def label_id(self, example: LabelledText) -> int:
+        if example.label not in self.labels.ids:
             raise InputError(
-                f"The label '{label}' does not occur in the training split, whose labels are "
-                f"{', '.join(self.labels.symbols)}: correct the row, or add training examples with that label."
+                f"{example.place}: the label '{shorten(example.label)}' does not occur in the training split, whose "
+                f"labels are {shorten(', '.join(self.labels.symbols))}: correct the row, or add training examples with "
+                f"that label."
             )
-        return self.labels.ids[label]
+        return self.labels.ids[example.label]
 
     def unlabelled(self, line: str) -> LabelledText:
         return LabelledText(line, self.labels.symbols[0])

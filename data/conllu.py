@@ -4,16 +4,16 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from data.errors import InputError
+from data.errors import InputError, shorten
 
 COLUMNS = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
 FORM = COLUMNS.index("form")
 TAGS = ("upos", "xpos")  # the columns that hold a tag
 EMPTY = "_"  # how a column without a value is written
 
-WORD = re.compile(r"[1-9][0-9]*")
-RANGE = re.compile(r"([1-9][0-9]*)-([1-9][0-9]*)")  # one token of the text that is several words
-EMPTY_NODE = re.compile(r"([0-9]+)\.[1-9][0-9]*")  # a word that is not in the text
+WORD = re.compile(r"[1-9][0-9]{0,8}")
+RANGE = re.compile(r"([1-9][0-9]{0,8})-([1-9][0-9]{0,8})")  # one token of the text that is several words
+EMPTY_NODE = re.compile(r"([0-9]{1,9})\.[1-9][0-9]{0,8}")  # a word that is not in the text
 
 
 class Word(NamedTuple):
@@ -78,8 +78,8 @@ def parse_sentence(lines: Sequence[tuple[int, str]], name: str) -> Sentence:
                 )
         elif (found := EMPTY_NODE.fullmatch(cells[0])) is None or int(found[1]) != len(words):
             raise InputError(
-                f"{place}: '{cells[0]}' is no number that can follow word {len(words)}: a line begins with the number "
-                f"of a word (3), a range (3-4) or an empty node (3.1)."
+                f"{place}: '{shorten(cells[0])}' is not a number that can follow word {len(words)}: a line "
+                f"begins with the number of a word (3), a range (3-4) or an empty node (3.1)."
             )
     if not words:
         raise InputError(f"{place}: the sentence that ends here has no words: leave it out.")

@@ -11,7 +11,7 @@ import numpy as np
 
 from data.batch import Batch, Ragged
 from data.buckets import by_length, shuffled_buckets
-from data.errors import InputError
+from data.errors import InputError, shorten
 
 SPLITS = ("train", "validation", "test")
 
@@ -23,7 +23,7 @@ class AnyExample(Protocol):
         """The fields that are hashed: strings and tuples of strings."""
 
     def stratum(self) -> Any:
-        """The class whose proportions a held-out part keeps."""
+        """The class whose proportions a held-out part keeps; None if examples have no class."""
 
 
 Example = TypeVar("Example", bound=AnyExample)
@@ -34,6 +34,7 @@ class DatasetReader(ABC, Generic[Example]):
 
     name: str
     example_type: type[Example]
+    notes: Sequence[str] = ()  # what the user should know about the splits read so far
     group_size: int = (
         1  # so many consecutive rows are held out together: more than 1 where they are of one film, page, ...
     )
@@ -69,6 +70,10 @@ class Encoded(Protocol):
     """A split as ids."""
 
     @property
+    def num_cut(self) -> int:
+        """The number of rows that were cut to the codec's maximum length."""
+
+    @property
     def lengths(self) -> np.ndarray:
         """[rows], or [rows, sides] where rows have two sides: the number of tokens, by which batches are made."""
 
@@ -84,12 +89,18 @@ class Codec(ABC, Generic[Example]):
 
     example_type: ClassVar[type]
     sizes: dict[str, int]  # sizes for the model's constructor, under its argument names
+    notes: Sequence[str] = ()  # what the user should know about the last ``fit``
+    max_length: int | None  # the maximum number of tokens per row or side; null for no limit
 
     @abstractmethod
     def fit(self, train: Sequence[Example]) -> None: ...
 
     @abstractmethod
     def encode(self, examples: Sequence[Example]) -> Encoded: ...
+
+    def encode_training(self, examples: Sequence[Example]) -> Encoded:
+        """The training split as ids, in case it is cut where others are not."""
+        return self.encode(examples)
 
     def resample(self, encoded: Any, examples: Sequence[Example], seed: int) -> Encoded:
         """The training split of the epoch with this seed; the same in every epoch unless a codec samples."""
@@ -157,31 +168,78 @@ class Corpus(Generic[Example]):
         reader: reads the examples.
         codec: text <-> ids; fitted here, on the training split only.
         validation_share: the fraction of the training split that is held out where there is no validation split.
-        split_seed: decides which part is held out; independent of the seed of the run.
+        split_seed: decides which part is held out, and which examples ``limit`` keeps; independent of the seed of the
+            run.
+        limit: the maximum number of examples of every split, a random sample; null for all.
     """
 
     def __init__(
-        self, reader: DatasetReader[Example], codec: Codec[Example], validation_share: float = 0.1, split_seed: int = 0
+        self,
+        reader: DatasetReader[Example],
+        codec: Codec[Example],
+        validation_share: float = 0.1,
+        split_seed: int = 0,
+        limit: int | None = None,
     ) -> None:
+        check_split_options(validation_share, split_seed, limit)
         self.reader, self.codec = reader.for_examples(codec.example_type), codec
         self.notes: list[str] = []
-        read = {split: examples for split in SPLITS if (examples := self.reader.read_split(split)) is not None}
-        if "validation" not in read and "train" in read:
-            read["train"], read["validation"] = hold_out(read["train"], validation_share, split_seed, reader.group_size)
-            strata = {example.stratum() for example in read["validation"]}
-            shares = " with the same proportions of labels" if len(strata) > 1 else ""
-            groups = f" in groups of {reader.group_size} consecutive rows" if reader.group_size > 1 else ""
-            self.notes.append(
-                f"{reader.name} has no validation split: {len(read['validation'])} of its training examples, drawn "
-                f"with seed {split_seed}{groups}{shares}, were held out for validation."
+        examples = self.read_splits(limit, split_seed)
+        if "validation" not in examples:
+            self.hold_out_validation(examples, validation_share, split_seed)
+        if "test" not in examples:
+            self.notes.append(self.reader.missing_test_message)
+        codec.fit(examples["train"])
+        self.notes += codec.notes
+        self.splits = {
+            split: Split(rows, codec.encode_training(rows) if split == "train" else codec.encode(rows), codec)
+            for split, rows in examples.items()
+        }
+        self.notes += [note for name, split in self.splits.items() if (note := self.cut_note(name, split))]
+
+    def read_splits(self, limit: int | None, seed: int) -> dict[str, list[Example]]:
+        """The examples of every split that the data set has, none of them empty."""
+        examples: dict[str, list[Example]] = {}
+        for split in SPLITS:
+            rows = self.reader.read_split(split)
+            if rows is None and split != "train":
+                continue
+            if not rows:
+                raise InputError(
+                    f"The {split} split of '{self.reader.name}' is empty: give a data set with rows in it."
+                )
+            examples[split] = sample_rows(rows, limit, seed)
+            if len(examples[split]) < len(rows):
+                self.notes.append(f"limit={limit}: {len(examples[split])} of {len(rows)} {split} examples are used.")
+        self.notes[:0] = self.reader.notes
+        return examples
+
+    def hold_out_validation(self, examples: dict[str, list[Example]], fraction: float, seed: int) -> None:
+        """Move a part of the training split into a validation split."""
+        size = self.reader.group_size
+        examples["train"], held = hold_out(examples["train"], fraction, seed, size)
+        if not held or not examples["train"]:
+            raise InputError(
+                f"'{self.reader.name}' has no validation split, and its training split is too small to hold out a part "
+                f"of it, as validation needs labels that training has too: give more rows, or a validation split "
+                f"(data.validation=F)."
             )
-        for split in ("train", "validation"):
-            if not read.get(split):
-                raise InputError(f"The {split} split of '{reader.name}' is empty: there is nothing to learn from.")
-        if "test" not in read:
-            self.notes.append(reader.missing_test_message)
-        codec.fit(read["train"])
-        self.splits = {split: Split.of(examples, codec) for split, examples in read.items()}
+        examples["validation"] = held
+        strata = {example.stratum() for example in held}
+        proportions = " with the same proportions of labels" if len(strata) > 1 else ""
+        groups = f" in groups of {size} consecutive rows" if size > 1 else ""
+        self.notes.append(
+            f"{self.reader.name} has no validation split: {len(held)} of its training examples, drawn with seed "
+            f"{seed}{groups}{proportions}, were held out for validation."
+        )
+
+    def cut_note(self, name: str, split: "Split[Example]") -> str | None:
+        if not split.encoded.num_cut:
+            return None
+        return (
+            f"{split.encoded.num_cut} of {len(split)} {name} examples are longer than codec.max_length="
+            f"{self.codec.max_length} tokens and were cut."
+        )
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -214,23 +272,61 @@ def content_bytes(content: str | Sequence[Any]) -> bytes:
     return b"t%d:%b" % (len(content), b"".join(map(content_bytes, content)))
 
 
+def check_split_options(validation_share: Any, split_seed: Any, limit: Any) -> None:
+    if isinstance(validation_share, bool) or not isinstance(validation_share, (int, float)):
+        raise InputError(f"split.validation_share={shorten(validation_share)}: must be a number between 0 and 1.")
+    if not 0 < validation_share < 1:
+        raise InputError(f"split.validation_share={validation_share}: must be greater than 0 and less than 1.")
+    if isinstance(split_seed, bool) or not isinstance(split_seed, int):
+        raise InputError(f"split.split_seed={shorten(split_seed)}: must be a whole number.")
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
+        raise InputError(f"limit={shorten(limit)}: must be a whole number greater than 0, or null for all examples.")
+
+
+def row_rank(seed: int, row: int) -> bytes:
+    """A sort key that orders rows at random, the same for every Python version."""
+    return hashlib.sha256(f"{seed}:{row}".encode()).digest()
+
+
+def sample_rows(examples: list[Example], limit: int | None, seed: int) -> list[Example]:
+    """At most ``limit`` examples, drawn at random and kept in order."""
+    if limit is None or len(examples) <= limit:
+        return examples
+    drawn = sorted(range(len(examples)), key=lambda row: row_rank(seed, row))[:limit]
+    return [examples[row] for row in sorted(drawn)]
+
+
 def hold_out(
     examples: list[Example], fraction: float, seed: int, group_size: int = 1
 ) -> tuple[list[Example], list[Example]]:
     """(train, validation): the same fraction of every label (``stratum``), in an order that depends on the seed only.
 
-    ``group_size`` consecutive rows of a label stay together, except in the last group drawn, which may be cut.
+    ``group_size`` consecutive rows of a label stay together, except in the last group drawn, which may be cut. One row
+    of every label stays in the training part.
     """
-
-    def rank(rows: list[int]) -> bytes:
-        return hashlib.sha256(f"{seed}:{rows[0]}".encode()).digest()
-
     strata: dict[Any, list[int]] = {}
     for row, example in enumerate(examples):
         strata.setdefault(example.stratum(), []).append(row)
     held: set[int] = set()
-    for rows in strata.values():
-        groups = sorted((rows[start : start + group_size] for start in range(0, len(rows), group_size)), key=rank)
-        held.update([row for group in groups for row in group][: round(fraction * len(rows))])
+    for rows, size in zip(
+        strata.values(), held_out_sizes(list(map(len, strata.values())), fraction, seed), strict=True
+    ):
+        groups = [rows[start : start + group_size] for start in range(0, len(rows), group_size)]
+        groups.sort(key=lambda group: row_rank(seed, group[0]))
+        held.update([row for group in groups for row in group][:size])
     train = [example for row, example in enumerate(examples) if row not in held]
     return train, [examples[row] for row in sorted(held)]
+
+
+def held_out_sizes(sizes: list[int], fraction: float, seed: int) -> list[int]:
+    """How many rows of every label are held out: the fraction, rounded so that they add up to the fraction of all rows.
+
+    At least one row is held out in all, and at least one of every label is not.
+    """
+    total = max(1, round(fraction * sum(sizes)))
+    held = [min(int(fraction * size), size - 1) for size in sizes]
+    by_remainder = sorted(range(len(sizes)), key=lambda i: (held[i] - fraction * sizes[i], row_rank(seed, i)))
+    for index in by_remainder:
+        if sum(held) < total and held[index] < sizes[index] - 1:
+            held[index] += 1
+    return held

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -14,7 +14,7 @@ from data import conllu
 from data.batch import Batch, Ragged
 from data.corpus import Codec
 from data.errors import InputError
-from data.vocabulary import BOS, EOS, PAD, UNK, Vocabulary
+from data.vocabulary import BOS, EOS, PAD, UNK, Vocabulary, size_note
 
 NO_TAG = -1  # the id of a tag that does not occur in the training split: it is neither learned nor predicted
 
@@ -34,8 +34,8 @@ class TaggedSentence(NamedTuple):
     def content(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         return self.words, self.tags
 
-    def stratum(self) -> int:
-        return 0
+    def stratum(self) -> None:
+        return None
 
     def conllu(self, tags: Sequence[str]) -> str:
         """Its CoNLL-U text with other tags; all else is kept."""
@@ -62,6 +62,7 @@ class EncodedSentences:
     word_ids: np.ndarray  # [spellings] vocabulary ids
     word_counts: np.ndarray  # [spellings] how often the word of that id occurs in the training split
     spellings: Ragged  # [spellings] character ids
+    num_cut: int = 0
 
     @property
     def lengths(self) -> np.ndarray:
@@ -99,20 +100,32 @@ class TaggingCodec(Codec[TaggedSentence]):
         min_count: how often a word must occur in the training split to have an id of its own.
         vocab_size: the largest vocabulary, special symbols included; null for no limit.
         max_characters: the maximum number of characters per word; of longer words, the two ends are kept.
+        max_length: the maximum number of words per training sentence; longer ones are cut. Sentences to tag never are.
+            Null for no limit.
     """
 
     example_type = TaggedSentence
 
-    def __init__(self, lowercase: bool, min_count: int, vocab_size: int | None, max_characters: int) -> None:
+    def __init__(
+        self,
+        lowercase: bool,
+        min_count: int,
+        vocab_size: int | None,
+        max_characters: int,
+        max_length: int | None = None,
+    ) -> None:
+        if max_length is not None and max_length < 1:
+            raise InputError(f"codec.max_length={max_length}: must be at least 1, or null for no limit.")
         if max_characters < 1:
             raise InputError(f"codec.max_characters is at least 1, not {max_characters}.")
         self.lowercase, self.min_count, self.vocab_size = lowercase, min_count, vocab_size
-        self.max_characters = max_characters
+        self.max_characters, self.max_length = max_characters, max_length
 
     def fit(self, train: Sequence[TaggedSentence]) -> None:
         counts = Counter(word for sentence in train for word in sentence.words)
         words = (self.fold(word) for word in counts.elements())
         self.vocabulary = Vocabulary.of_text(words, self.min_count, self.vocab_size)
+        self.notes = size_note(self.vocabulary, self.vocab_size)
         # characters of one word alone map to UNK, so that the embedding of UNK is learned
         self.characters = Vocabulary.of_text((character for word in counts for character in set(word)), 2, None)
         self.tags = Vocabulary.of_labels(tag for sentence in train for tag in sentence.tags)
@@ -142,6 +155,13 @@ class TaggingCodec(Codec[TaggedSentence]):
             half = self.max_characters // 2
             ids = ids[: self.max_characters - half] + ids[len(ids) - half :]
         return [BOS, *ids, EOS]
+
+    def encode_training(self, examples: Sequence[TaggedSentence]) -> EncodedSentences:
+        if self.max_length is None:
+            return self.encode(examples)
+        size = self.max_length
+        cut = [example._replace(words=example.words[:size], tags=example.tags[:size]) for example in examples]
+        return replace(self.encode(cut), num_cut=sum(len(example.words) > size for example in examples))
 
     def encode(self, examples: Sequence[TaggedSentence]) -> EncodedSentences:
         numbers: dict[str, int] = {}

@@ -3,28 +3,33 @@
 import io
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from data.errors import InputError
+import regex
+
+from data.errors import InputError, first_line
 from data.writing import write_with
 
-WORD = re.compile(
-    r"""
-    \w+(?=n['’]t\b)              # the verb of don't, isn't
-    | n['’]t\b                   # and its negation
-    | ['’](?:s|m|d|ll|re|ve)\b   # clitics
-    | \w+(?:[-.,/&]\w+)*         # words, numbers, compounds
-    | \.{2,} | -{2,}             # dots and dashes
-    | [^\w\s]                    # any other sign, on its own
+LETTER = r"[\w\p{M}\p{N}]"  # with combining marks, which belong to the letter before them
+WORD = regex.compile(
+    rf"""
+    {LETTER}+(?=n['’]t\b)                                    # the verb of don't, isn't
+    | n['’]t\b                                              # and its negation
+    | ['’](?:s|m|d|ll|re|ve)\b                              # clitics
+    | {LETTER}+(?:[-.,/&\u200c\u200d]{LETTER}+)*             # words, numbers, compounds; zero-width joiners inside
+    | \.{{2,}} | -{{2,}}                                      # dots and dashes
+    | (?!\s)\X                                              # any other character, with its combining marks
     """,
-    re.VERBOSE | re.IGNORECASE,
+    regex.VERBOSE | regex.IGNORECASE,
 )
 
 
 class Tokenizer(ABC):
     """Text <-> pieces. ``fit`` learns from the training text; ``save`` writes what it learned beside the model."""
+
+    notes: Sequence[str] = ()  # what the user should know about the last ``fit``
 
     def fit(self, texts: Iterable[str]) -> None:
         """Learn the pieces, for tokenizers that learn any."""
@@ -103,36 +108,47 @@ class SentencePieceTokenizer(Tokenizer):
         self.vocab_size, self.model_type, self.lowercase = vocab_size, model_type, lowercase
 
     def fit(self, texts: Iterable[str]) -> None:
+        folded = [text.lower() if self.lowercase else text for text in texts]
+        self.notes = []
+        try:
+            model = self.train(folded, self.vocab_size)
+        except RuntimeError as error:
+            found = re.search(r"Vocabulary size too high.*?<= (\d+)", str(error))
+            if found is None:
+                raise InputError(self.explain(str(error))) from error
+            self.notes = [
+                f"The training text has fewer than codec.tokenizer.vocab_size={self.vocab_size} pieces: SentencePiece "
+                f"learned {found.group(1)}."
+            ]
+            model = self.train(folded, int(found.group(1)))
+        self.load_model(model)
+
+    def train(self, texts: Sequence[str], vocab_size: int) -> bytes:
+        """The SentencePiece model of a text, with this number of pieces."""
         import sentencepiece
 
         model = io.BytesIO()
-        try:
-            sentencepiece.SentencePieceTrainer.train(
-                sentence_iterator=iter(text.lower() if self.lowercase else text for text in texts),
-                model_writer=model,
-                vocab_size=self.vocab_size,
-                model_type=self.model_type,
-                character_coverage=1.0,
-                num_threads=1,  # the model depends on the number of threads
-                bos_id=-1,
-                eos_id=-1,
-                minloglevel=2,
-            )
-        except RuntimeError as error:
-            raise InputError(self.explain(str(error))) from error
-        self.load_model(model.getvalue())
+        longest = max((len(text.encode()) for text in texts), default=0)
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(texts),
+            model_writer=model,
+            vocab_size=vocab_size,
+            model_type=self.model_type,
+            character_coverage=1.0,
+            max_sentence_length=max(4192, longest),  # longer sentences would be ignored
+            num_threads=1,  # the model depends on the number of threads
+            bos_id=-1,
+            eos_id=-1,
+            minloglevel=2,
+        )
+        return model.getvalue()
 
     def explain(self, error: str) -> str:
-        """An error message of SentencePiece, with advice where the size is at fault."""
-        if found := re.search(r"Vocabulary size too high.*?<= (\d+)", error):
-            return (
-                f"codec.tokenizer.vocab_size={self.vocab_size} is more than this text can fill: set it to at most "
-                f"{found.group(1)}."
-            )
+        """An error message of SentencePiece, with advice where the vocabulary size is too small."""
         if found := re.search(r"Vocabulary size is smaller than required_chars.*?(\d+) vs (\d+)", error):
             return (
-                f"codec.tokenizer.vocab_size={self.vocab_size} is less than the characters of this text need: set it "
-                f"to more than {found.group(2)}."
+                f"codec.tokenizer.vocab_size={self.vocab_size} is less than the number of distinct characters of the "
+                f"training text: set it to more than {found.group(2)}."
             )
         return f"SentencePiece could not learn {self.vocab_size} pieces from the training text: {error}"
 
@@ -140,7 +156,10 @@ class SentencePieceTokenizer(Tokenizer):
         import sentencepiece
 
         self.model = model
-        self.processor = sentencepiece.SentencePieceProcessor(model_proto=model)
+        try:
+            self.processor = sentencepiece.SentencePieceProcessor(model_proto=model)
+        except RuntimeError as error:
+            raise InputError(f"{self.file_name} is not a SentencePiece model: {first_line(error)}.") from None
 
     @property
     def inventory(self) -> list[str]:
@@ -176,4 +195,7 @@ class SentencePieceTokenizer(Tokenizer):
         write_with(directory / self.file_name, lambda beside: beside.write_bytes(self.model))
 
     def load(self, directory: Path) -> None:
-        self.load_model((directory / self.file_name).read_bytes())
+        path = directory / self.file_name
+        if not path.is_file():
+            raise InputError(f"{path} is missing: the run folder is damaged.")
+        self.load_model(path.read_bytes())

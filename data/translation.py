@@ -1,6 +1,7 @@
 """Sentence pairs."""
 
 import copy
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -11,6 +12,7 @@ import numpy as np
 
 from data.batch import PairBatch, Ragged
 from data.corpus import Codec
+from data.errors import InputError
 from data.tokenizers import Tokenizer
 from data.vocabulary import EOS, Vocabulary
 
@@ -57,6 +59,7 @@ class Translation(NamedTuple):
 class EncodedPairs:
     source: Ragged
     target: Ragged
+    num_cut: int
 
     @property
     def lengths(self) -> np.ndarray:
@@ -75,10 +78,11 @@ class LanguageCodec:
 
     Args:
         tokenizer: text <-> pieces.
+        max_length: the maximum number of ids, EOS included; null for no limit.
     """
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
-        self.tokenizer = tokenizer
+    def __init__(self, tokenizer: Tokenizer, max_length: int | None) -> None:
+        self.tokenizer, self.max_length = tokenizer, max_length
 
     def fit(self, texts: Sequence[str]) -> None:
         self.tokenizer.fit(texts)
@@ -90,7 +94,12 @@ class LanguageCodec:
         return self.encode_pieces(self.tokenizer.split(text))
 
     def encode_pieces(self, pieces: Iterable[str]) -> list[int]:
-        return [*self.vocabulary.encode(pieces), EOS]
+        return self.cut([*self.vocabulary.encode(pieces), EOS])
+
+    def cut(self, ids: list[int]) -> list[int]:
+        if self.max_length is None or len(ids) <= self.max_length:
+            return ids
+        return [*ids[: self.max_length - 1], EOS]
 
     def decode_text(self, ids: Iterable[int]) -> str:
         """The text of ids, on one line and with single spaces."""
@@ -123,14 +132,24 @@ class TranslationCodec(Codec[SentencePair]):
             the smoothing of unigram pieces (lower is more random) or the dropout rate of bpe merges; null for the best
             segmentation only.
         sampling_nbest: the number of segmentations to sample from; -1 for all.
+        max_length: the maximum number of pieces of each side, EOS included; longer sides are cut. Null for no limit.
     """
 
     example_type = SentencePair
 
-    def __init__(self, tokenizer: Tokenizer, joint: bool, sampling_alpha: float | None, sampling_nbest: int) -> None:
-        self.source = LanguageCodec(tokenizer)
-        self.target = self.source if joint else LanguageCodec(copy.deepcopy(tokenizer))
-        self.sampling_alpha, self.sampling_nbest = sampling_alpha, sampling_nbest
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        joint: bool,
+        sampling_alpha: float | None,
+        sampling_nbest: int,
+        max_length: int | None = None,
+    ) -> None:
+        if max_length is not None and max_length < 2:
+            raise InputError(f"codec.max_length={max_length}: must be at least 2, or null for no limit.")
+        self.source = LanguageCodec(tokenizer, max_length)
+        self.target = self.source if joint else LanguageCodec(copy.deepcopy(tokenizer), max_length)
+        self.sampling_alpha, self.sampling_nbest, self.max_length = sampling_alpha, sampling_nbest, max_length
 
     @property
     def languages(self) -> dict[str, LanguageCodec]:
@@ -146,14 +165,22 @@ class TranslationCodec(Codec[SentencePair]):
         else:
             self.source.fit(sources)
             self.target.fit(targets)
+        self.notes = [note for language in self.languages.values() for note in language.tokenizer.notes]
 
     @property
     def sizes(self) -> dict[str, int]:  # type: ignore[override]
         return {"source_vocab_size": len(self.source.vocabulary), "target_vocab_size": len(self.target.vocabulary)}
 
     def encode(self, examples: Sequence[SentencePair]) -> EncodedPairs:
-        sources = Ragged.of([self.source.encode_text(example.source) for example in examples])
-        return EncodedPairs(sources, Ragged.of([self.target.encode_text(example.target) for example in examples]))
+        sources = [self.source.tokenizer.split(example.source) for example in examples]
+        targets = [self.target.tokenizer.split(example.target) for example in examples]
+        limit = math.inf if self.max_length is None else self.max_length - 1
+        num_cut = sum(max(len(source), len(target)) > limit for source, target in zip(sources, targets, strict=True))
+        return EncodedPairs(
+            Ragged.of(list(map(self.source.encode_pieces, sources))),
+            Ragged.of(list(map(self.target.encode_pieces, targets))),
+            num_cut,
+        )
 
     def unlabelled(self, line: str) -> SentencePair:
         return SentencePair(line, "")
@@ -164,6 +191,7 @@ class TranslationCodec(Codec[SentencePair]):
         return EncodedPairs(
             self.sampled(self.source, [example.source for example in examples], seed),
             self.sampled(self.target, [example.target for example in examples], seed + 1),
+            encoded.num_cut,
         )
 
     def sampled(self, language: LanguageCodec, texts: Sequence[str], seed: int) -> Ragged:

@@ -13,36 +13,51 @@ SPECIALS = ("<pad>", "<unk>", "<s>", "</s>")
 PAD, UNK, BOS, EOS = range(4)
 
 
+def size_note(vocabulary: "Vocabulary", max_size: int | None) -> list[str]:
+    """A message where the training text does not fill a vocabulary."""
+    if max_size is None or len(vocabulary) >= max_size:
+        return []
+    return [
+        f"The vocabulary has {len(vocabulary)} symbols: the training text does not fill codec.vocab_size={max_size}."
+    ]
+
+
 class Vocabulary:
     """Symbols in the order of their ids; unknown symbols have the id UNK.
 
+    Vocabularies of text begin with the special symbols. Text that is spelled like one of them (``</s>``) is an ordinary
+    symbol with another id: only ids stand for special symbols. Labels are sorted, so that they never begin with them.
+
     Args:
-        symbols: every symbol once, the specials first where there are any.
+        symbols: the special symbols, if any, followed by all others, each once.
     """
 
     def __init__(self, symbols: Iterable[str]) -> None:
         self.symbols = list(symbols)
-        self.ids = {symbol: index for index, symbol in enumerate(self.symbols)}
+        specials = len(SPECIALS) if tuple(self.symbols[: len(SPECIALS)]) == SPECIALS else 0
+        self.ids = {symbol: index for index, symbol in enumerate(self.symbols) if index >= specials}
 
     @classmethod
     def of_text(cls, pieces: Iterable[str], min_count: int, max_size: int | None) -> Self:
-        """The specials, then every piece seen ``min_count`` times, most frequent first, ``max_size`` symbols in all."""
-        counts = Counter(pieces)
-        for special in SPECIALS:
-            counts.pop(special, None)
-        ranked = sorted((piece for piece, count in counts.items() if count >= min_count), key=lambda p: (-counts[p], p))
-        if max_size is not None and max_size > len(SPECIALS) + len(ranked):
+        """The special symbols and all pieces that occur ``min_count`` times, most frequent first.
+
+        Args:
+            pieces: the training text.
+            min_count: how often a piece must occur.
+            max_size: the maximum number of symbols, special symbols included; null for no limit.
+        """
+        if max_size is not None and max_size < len(SPECIALS):
             raise InputError(
-                f"A vocabulary of {max_size} symbols was asked for, but the training text has only "
-                f"{len(SPECIALS) + len(ranked)} (symbols seen {min_count} times or more and {len(SPECIALS)} specials): "
-                f"set codec.vocab_size to at most that, or to null for all of them."
+                f"codec.vocab_size={max_size}: must be at least {len(SPECIALS)}, the number of special symbols."
             )
+        counts = Counter(pieces)
+        ranked = sorted((piece for piece, count in counts.items() if count >= min_count), key=lambda p: (-counts[p], p))
         keep = None if max_size is None else max_size - len(SPECIALS)
         return cls([*SPECIALS, *ranked[:keep]])
 
     @classmethod
     def of_labels(cls, labels: Iterable[str]) -> Self:
-        """The distinct labels in alphabetical order, without specials."""
+        """The distinct labels in alphabetical order, without special symbols."""
         return cls(sorted(set(labels)))
 
     def __len__(self) -> int:
@@ -59,4 +74,16 @@ class Vocabulary:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        return cls(json.loads(path.read_text(encoding="utf-8")))
+        """The vocabulary that ``save`` wrote.
+
+        Raises:
+            InputError: the file is missing or damaged.
+        """
+        try:
+            vocabulary = cls(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError, RecursionError):
+            raise InputError(f"{path} is missing or is not a list of symbols: the run folder is damaged.") from None
+        specials = len(vocabulary.symbols) - len(vocabulary.ids)
+        if specials not in (0, len(SPECIALS)) or not all(isinstance(symbol, str) for symbol in vocabulary.symbols):
+            raise InputError(f"{path} is not a list of distinct symbols: the run folder is damaged.")
+        return vocabulary

@@ -1,5 +1,6 @@
 """Sentence pairs in users' files, and the error message of every mistake."""
 
+import gzip
 import json
 from pathlib import Path
 
@@ -73,13 +74,12 @@ def test_text_files_from_windows_and_without_a_last_line_end(tmp_path: Path) -> 
             "a",
             r"not have the same number of lines: .*a\.de ends before line 2",
         ),
-        ({"a.de": "eins\nzwei\n", "a.en": "one\n \n"}, "a", r"a\.en:2: the line is empty: .* out of both files"),
         ({"a.de": "eins\n", "a.en": b"\xff\n"}, "a", r"a\.en:1: byte 1 of the line is not UTF-8"),
         ({"a.de": "eins\n"}, "a", r"a is neither a table .* nor the common part of .*: there is no file .*a\.en"),
         ({"a.de": "", "a.en": ""}, "a", r"a: the train split is empty"),
         ({"a.tsv": "de\tfr\neins\tun\n"}, "a.tsv", r"a\.tsv:1: there is no column 'en'; it has de, fr"),
-        ({"a.tsv": "de\ten\neins\tone\n\ttwo\n"}, "a.tsv", r"a\.tsv:3: there is no text in column 'de'"),
-        ({"a.jsonl": '{"de": "eins", "en": null}\n'}, "a.jsonl", r"a\.jsonl:1: there is no text in column 'en'"),
+        ({"a.jsonl": '{"de": "eins", "en": 5}\n'}, "a.jsonl", r"a\.jsonl:1: there is no text in column 'en'"),
+        ({"a.tsv": "1\tGeh.\tGo.\n"}, "a.tsv", r"no column 'de'; .*data\.source=NAME, or, .* data\.columns=\[\.\.\.\]"),
         ({"a.jsonl": '{"de": "eins"}\n'}, "a.jsonl", r"a\.jsonl:1: there is no column 'en'; it has de"),
         ({}, "a.jsonl", r"There is no file .*a\.jsonl"),
     ],
@@ -135,3 +135,58 @@ def test_a_data_set_of_another_task_is_refused(tmp_path: Path) -> None:
     source.example_type = LabelledText
     with pytest.raises(InputError, match="has LabelledText rows, and this task needs SentencePair rows"):
         Corpus(source, TranslationCodec(tokenizer, True, None, -1))
+
+
+@pytest.mark.parametrize(
+    "files, name",
+    [
+        ({"a.de": "eins\n\nzwei\n\n", "a.en": "one\n\ntwo\n \n"}, "a"),
+        ({"a.de": "eins\ndrei\nzwei\n", "a.en": "one\n\ntwo\n"}, "a"),
+        ({"a.tsv": "de\ten\neins\tone\n\tthree\nzwei\ttwo\n"}, "a.tsv"),
+        ({"a.jsonl": '{"de": "eins", "en": "one"}\n{"de": "x", "en": null}\n{"de": "zwei", "en": "two"}\n'}, "a.jsonl"),
+    ],
+)
+def test_pairs_with_an_empty_side_are_dropped_and_counted(tmp_path: Path, files: dict[str, str], name: str) -> None:
+    for file, content in files.items():
+        (tmp_path / file).write_text(content)
+    source = pairs(tmp_path / name)
+    assert source.read_split("train") == [("eins", "one"), ("zwei", "two")]
+    (note,) = source.notes
+    assert "pairs were dropped, because a side is empty" in note and str(tmp_path / name) in note
+
+
+def test_translation_rows_of_the_hub_are_read_from_json_and_parquet(tmp_path: Path) -> None:
+    rows = [{"id": number, "translation": {"en": en, "de": de}} for number, (de, en) in enumerate(PAIRS)]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "a.json").write_text(json.dumps(rows, indent=1))
+    parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "a.parquet")
+    for name in ("a.jsonl", "a.json", "a.parquet"):
+        assert pairs(tmp_path / name).read_split("train") == PAIRS
+        with pytest.raises(InputError, match=r"there is no column 'fr'.* data\.target=NAME"):
+            pairs(tmp_path / name, target="fr").read_split("train")
+
+
+def test_a_file_without_a_header_line_is_read_with_the_names_of_its_columns(tmp_path: Path) -> None:
+    (tmp_path / "a.tsv").write_text("1\tGo.\tGeh.\tCC-BY\n2\tHi!\tHallo!\tCC-BY\n")
+    source = FilePairs(
+        train=str(tmp_path / "a.tsv"),
+        validation=None,
+        test=None,
+        source="en",
+        target="de",
+        columns=["id", "en", "de", "licence"],
+    )
+    assert source.read_split("train") == [("Go.", "Geh."), ("Hi!", "Hallo!")]
+
+
+def test_gzipped_files_are_read(tmp_path: Path) -> None:
+    for name in ("a.jsonl", "a.tsv", "a"):
+        write(tmp_path / name)
+    for path in list(tmp_path.iterdir()):
+        path.with_name(path.name + ".gz").write_bytes(gzip.compress(path.read_bytes()))
+        path.unlink()
+    for name in ("a.jsonl.gz", "a.tsv.gz", "a"):
+        assert pairs(tmp_path / name).read_split("train") == PAIRS
+    (tmp_path / "a.jsonl.gz").write_bytes((tmp_path / "a.jsonl.gz").read_bytes()[:-9])
+    with pytest.raises(InputError, match=r"a\.jsonl\.gz: the gzip file is damaged"):
+        pairs(tmp_path / "a.jsonl.gz").read_split("train")

@@ -139,13 +139,37 @@ json.dump(tokenizer.sample(texts, 0.3, -1, seed=1), sys.stdout)
     assert json.loads(other.stdout) == tokenizer.sample(texts, 0.3, -1, seed=1)
 
 
-def test_a_size_that_the_text_cannot_fill_is_told_with_the_largest_possible() -> None:
-    with pytest.raises(InputError, match=r"vocab_size=9000 is more than this text can fill: .* at most (\d+)") as told:
-        codec(size=9000).fit(sentences(200))
-    largest = int(str(told.value).rsplit(maxsplit=1)[1].rstrip("."))
-    codec(size=largest).fit(sentences(200))
-    with pytest.raises(InputError, match=f"at most {largest}"):
-        codec(size=largest + 1).fit(sentences(200))
+@pytest.mark.parametrize("model_type", ["unigram", "bpe"])
+def test_a_size_that_the_text_cannot_fill_is_lowered_to_the_largest_possible(model_type: str) -> None:
+    lowered, exact = codec(model_type, size=9000), None
+    lowered.fit(sentences(200))
+    (note,) = lowered.notes
+    assert "fewer than codec.tokenizer.vocab_size=9000 pieces" in note
+    largest = int(note.rsplit(maxsplit=1)[1].rstrip("."))
+    exact = codec(model_type, size=largest)
+    exact.fit(sentences(200))
+    assert exact.notes == [] and exact.sizes == lowered.sizes
+
+
+def test_a_size_below_the_number_of_characters_is_an_error() -> None:
+    with pytest.raises(
+        InputError, match=r"vocab_size=9 is less than the number of distinct characters .* more than \d+"
+    ):
+        codec(size=9).fit(sentences(200))
+
+
+@pytest.mark.parametrize("joint", [True, False])
+def test_long_sides_are_cut_and_counted(joint: bool) -> None:
+    one = TranslationCodec(CharacterTokenizer(lowercase=False), joint, None, -1, max_length=5)
+    pairs = [SentencePair("abcd", "abcdefgh"), SentencePair("abcd", "abcd"), SentencePair("abcdef", "ab")]
+    one.fit(pairs)
+    encoded = one.encode(pairs)
+    assert encoded.num_cut == 2
+    assert encoded.lengths.tolist() == [[5, 5], [5, 5], [5, 3]]
+    assert all(encoded.target.values[end - 1] == EOS for end in encoded.target.offsets[1:])
+    assert one.target.decode_text(encoded.target.values[:4].tolist()) == "abcd"
+    with pytest.raises(InputError, match=r"codec\.max_length=1: must be at least 2"):
+        TranslationCodec(CharacterTokenizer(lowercase=False), joint, None, -1, max_length=1)
 
 
 def test_only_subwords_can_be_sampled() -> None:

@@ -1,7 +1,7 @@
 """A data set in a user's own files, one per split."""
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ class FileReader(DatasetReader[Example]):
     train: str
     validation: str | None
     test: str | None
+    notes: list[str] = field(init=False, default_factory=list)
 
     @property
     def missing_test_message(self) -> str:
@@ -41,3 +42,14 @@ class FileReader(DatasetReader[Example]):
     @abstractmethod
     def read_file(self, path: Path) -> list[Example]:
         """The examples of a file, in order."""
+
+
+@dataclass(kw_only=True)
+class TableReader(FileReader[Example]):
+    """Examples from CSV, TSV, JSON or Parquet files.
+
+    Args:
+        columns: the names of all columns, where CSV or TSV files have no header line; null where they have one.
+    """
+
+    columns: list[str] | None = None

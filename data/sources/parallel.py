@@ -1,22 +1,22 @@
-"""Sentence pairs from the hub, from a copy of a hub data set, and from a user's own files."""
+"""Sentence pairs from the hub, from local copies of hub data sets, and from users' own files."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 from data.corpus import DatasetReader
-from data.errors import InputError
-from data.sources.files import FileReader
+from data.errors import InputError, shorten
+from data.sources.files import TableReader
 from data.sources.hub import HubReader
-from data.sources.tables import READERS, Row, read_lines, read_table, text_of
+from data.sources.tables import READERS, Row, is_table, read_lines, read_table, text_of
 from data.translation import SentencePair
 
 
 @dataclass(kw_only=True)
 class PairReader(DatasetReader[SentencePair]):
-    """Sentence pairs in columns or files named by language.
+    """Sentence pairs in columns or files named by language, or in columns ``translation`` of the hub.
 
     Args:
         source, target: the source language and the target language.
@@ -26,31 +26,51 @@ class PairReader(DatasetReader[SentencePair]):
 
     source: str
     target: str
+    notes: list[str] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         if self.source == self.target:
             raise InputError(f"data.source and data.target are both '{self.source}': give two languages.")
+        getattr(super(), "__post_init__", lambda: None)()
+
+    @property
+    def columns_read(self) -> dict[str, str]:
+        return {self.source: "data.source", self.target: "data.target"}
 
     def origin(self) -> dict[str, Any]:
         return super().origin() | {"direction": f"{self.source}-{self.target}"}  # type: ignore[safe-super]
 
     def pairs(self, rows: Iterable[Row]) -> list[SentencePair]:
-        return [SentencePair(text_of(row, self.source), text_of(row, self.target)) for row in rows]
+        """The pairs with a text on both sides; a note counts the others."""
+        pairs, empty = [], []
+        for row in rows:
+            if is_empty(row.values[self.source]) or is_empty(row.values[self.target]):
+                empty.append(row.place)
+            else:
+                pairs.append(SentencePair(text_of(row, self.source), text_of(row, self.target)))
+        if empty:
+            self.notes.append(
+                f"{len(empty)} of {len(empty) + len(pairs)} pairs were dropped, because a side is empty: the first at "
+                f"{empty[0]}."
+            )
+        return pairs
+
+
+def is_empty(text: Any) -> bool:
+    return text is None or (isinstance(text, str) and not text.strip())
 
 
 @dataclass(kw_only=True)
 class HubPairs(PairReader, HubReader[SentencePair]):
-    """Sentence pairs of a hub data set with columns named by language."""
+    """Sentence pairs of a hub data set."""
 
     def read_split(self, split: str) -> list[SentencePair] | None:
-        if split not in self.splits:
-            return None
-        return self.pairs(self.rows(split, [self.source, self.target]))
+        return self.pairs(self.rows(split, self.columns_read)) if split in self.splits else None
 
 
 @dataclass(kw_only=True)
-class FilePairs(PairReader, FileReader[SentencePair]):
-    """Sentence pairs from CSV, TSV, JSON-lines or Parquet files, or from pairs of line-aligned text files.
+class FilePairs(PairReader, TableReader[SentencePair]):
+    """Sentence pairs from CSV, TSV, JSON or Parquet files, or from pairs of line-aligned text files.
 
     ``train``, ``validation`` and ``test`` are tables with columns named by language, or what the names of two text
     files have in common: ``corpus/train`` for ``corpus/train.en`` and ``corpus/train.fr``.
@@ -59,27 +79,35 @@ class FilePairs(PairReader, FileReader[SentencePair]):
     name = "parallel"
 
     def read_file(self, path: Path) -> list[SentencePair]:
-        read = read_table if path.suffix.lower() in READERS else read_aligned
-        return self.pairs(read(path, [self.source, self.target]))
+        if is_table(path):
+            return self.pairs(read_table(path, self.columns_read, self.columns))
+        return self.pairs(read_aligned(path, list(self.columns_read)))
 
 
 def read_aligned(prefix: Path, languages: list[str]) -> Iterator[Row]:
-    """Rows of text files ``prefix.<language>``, aligned by line number."""
-    files = [Path(f"{prefix}.{language}") for language in languages]
-    for file in files:
-        if not file.is_file():
-            raise InputError(
-                f"{prefix} is neither a table ({', '.join(READERS)}) nor the common part of {files[0]} and {files[1]}: "
-                f"there is no file {file} (relative paths start at {Path.cwd()})."
-            )
+    """Rows of text files ``prefix.<language>``, aligned by line number; files may end in ``.gz``."""
+    files = [aligned_file(prefix, language) for language in languages]
     for number, lines in enumerate(zip_longest(*map(read_lines, files)), start=1):
         if None in lines:
             raise InputError(
                 f"{files[0]} and {files[1]} do not have the same number of lines: {files[lines.index(None)]} ends "
                 f"before line {number}. Equal line numbers must be translations of each other."
             )
-        texts = [text for _, text in lines]
-        for file, text in zip(files, texts, strict=True):
-            if not text.strip():
-                raise InputError(f"{file}:{number}: the line is empty: fill it in, or take it out of both files.")
-        yield Row(f"{files[0]}:{number}", dict(zip(languages, texts, strict=True)))
+        yield Row(
+            f"{files[0]}:{number}", {language: text for language, (_, text) in zip(languages, lines, strict=True)}
+        )
+
+
+def aligned_file(prefix: Path, language: str) -> Path:
+    """The text file of a language."""
+    plain = Path(f"{prefix}.{language}")
+    for file in (plain, Path(f"{plain}.gz")):
+        try:
+            if file.is_file():
+                return file
+        except OSError as error:
+            raise InputError(f"{shorten(file)} cannot be read: {error.strerror}.") from None
+    raise InputError(
+        f"{prefix} is neither a table ({', '.join(READERS)}) nor the common part of the names of two text files: there "
+        f"is no file {plain} (relative paths start at {Path.cwd()})."
+    )

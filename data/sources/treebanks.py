@@ -6,7 +6,7 @@ from pathlib import Path
 
 from data import conllu
 from data.corpus import SPLITS
-from data.errors import InputError
+from data.errors import InputError, shorten
 from data.sources.files import FileReader
 from data.sources.hub import HubReader
 from data.sources.tables import Row, read_lines
@@ -26,7 +26,6 @@ class Treebank(HubReader[TaggedSentence]):
     """A treebank of Universal Dependencies, from the hub's parquet conversion or from a folder.
 
     Args:
-        config: which treebank of the repository (``en_ewt``).
         path: a folder with the official files (``*-ud-train.conllu`` and so on), or with a copy of the repository;
             null for the hub.
         column: ``upos``, the universal tags, or ``xpos``, those of the language.
@@ -34,10 +33,10 @@ class Treebank(HubReader[TaggedSentence]):
 
     example_type = TaggedSentence
 
-    config: str
     column: str
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_tag_column(self.column)
 
     @property
@@ -50,7 +49,7 @@ class Treebank(HubReader[TaggedSentence]):
             return None if file is None else read_treebank(file, self.column)
         if split not in self.splits:
             return None
-        return [self.sentence(row) for row in self.rows(split, list(HUB_COLUMNS.values()))]
+        return [self.sentence(row) for row in self.rows(split, dict.fromkeys(HUB_COLUMNS.values(), "data"))]
 
     def official_file(self, folder: Path, split: str) -> Path | None:
         """The file of a split in a folder; None where there is none, as in small treebanks without ``dev``."""
@@ -70,6 +69,8 @@ class Treebank(HubReader[TaggedSentence]):
 
     def sentence(self, row: Row) -> TaggedSentence:
         """A row of the hub, without ranges and empty nodes, which have no head."""
+        if len({len(row.values[key] or ()) for key in HUB_COLUMNS.values()}) != 1:
+            raise InputError(f"{row.place}: the columns have lists of different lengths: the copy is damaged.")
         words = [index for index, head in enumerate(row.values["head"]) if str(head).isdigit()]
         columns = {name: [row.values[key][index] for index in words] for name, key in HUB_COLUMNS.items()}
         columns["upos"] = [hub_tag(number, row.place) for number in columns["upos"]]
@@ -117,8 +118,8 @@ def require_tags(words: Sequence[str], tags: Sequence[str | None], column: str, 
         if tag in (None, conllu.EMPTY):
             other = next(name for name in conllu.TAGS if name != column)
             raise InputError(
-                f"{place}: the word '{word}' has no tag in the column {column}: fill it in, or choose the other "
-                f"column with data.column={other}."
+                f"{place}: the word '{shorten(word)}' has no tag in the column {column}: fill it in, or choose the "
+                f"other column with data.column={other}."
             )
 
 
@@ -129,5 +130,7 @@ def check_tag_column(name: str) -> None:
 
 def hub_tag(number: int, place: str) -> str:
     if not isinstance(number, int) or not 0 <= number < len(HUB_TAGS):
-        raise InputError(f"{place}: the tag {number!r} is none of 0 to {len(HUB_TAGS) - 1}: the copy is broken.")
+        raise InputError(
+            f"{place}: the tag {shorten(repr(number))} is none of 0 to {len(HUB_TAGS) - 1}: the copy is damaged."
+        )
     return HUB_TAGS[number]
