@@ -1,6 +1,7 @@
-"""Ways from what an encoder has read to the state that a decoder starts with."""
+"""Bridges from the encoding of a source to the initial state of a decoder."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -9,17 +10,16 @@ from models.encoder import Encoding
 
 
 class Bridge(nn.Module, ABC):
-    """The first state of ``num_entries`` entries, each [B, H].
+    """``Encoding`` and mask [B, T] -> the initial state: one [B, size] for every size in ``state_sizes``.
 
     Args:
         memory_size: D of the encoder.
-        hidden_size: H.
-        num_entries: of the state, all layers together.
+        state_sizes: the number of features of every entry of the state, of all layers.
     """
 
-    def __init__(self, memory_size: int, hidden_size: int, num_entries: int) -> None:
+    def __init__(self, memory_size: int, state_sizes: Sequence[int]) -> None:
         super().__init__()
-        self.hidden_size, self.num_entries = hidden_size, num_entries
+        self.state_sizes = list(state_sizes)
 
     @abstractmethod
     def forward(self, encoding: Encoding, mask: Tensor) -> tuple[Tensor, ...]: ...
@@ -28,27 +28,28 @@ class Bridge(nn.Module, ABC):
 class FinalBridge(Bridge):
     """tanh(W e + b) of the encoder's final state e (Bahdanau et al., 2015)."""
 
-    def __init__(self, memory_size: int, hidden_size: int, num_entries: int) -> None:
-        super().__init__(memory_size, hidden_size, num_entries)
-        self.linear = nn.Linear(memory_size, num_entries * hidden_size)
+    def __init__(self, memory_size: int, state_sizes: Sequence[int]) -> None:
+        super().__init__(memory_size, state_sizes)
+        self.linear = nn.Linear(memory_size, sum(state_sizes))
 
     def forward(self, encoding: Encoding, mask: Tensor) -> tuple[Tensor, ...]:
-        return torch.tanh(self.linear(self.read(encoding, mask))).chunk(self.num_entries, dim=-1)
+        return torch.tanh(self.linear(self.summary(encoding, mask))).split(self.state_sizes, dim=-1)
 
-    def read(self, encoding: Encoding, mask: Tensor) -> Tensor:
+    def summary(self, encoding: Encoding, mask: Tensor) -> Tensor:
+        """One vector per sentence: [B, D]."""
         return encoding.final_state
 
 
 class MeanBridge(FinalBridge):
-    """The same of the mean of the encoder's outputs (Sennrich et al., 2017)."""
+    """tanh(W e + b) of the mean e of the encoder's outputs (Sennrich et al., 2017)."""
 
-    def read(self, encoding: Encoding, mask: Tensor) -> Tensor:
+    def summary(self, encoding: Encoding, mask: Tensor) -> Tensor:
         return encoding.outputs.sum(dim=1) / mask.sum(dim=1, keepdim=True).clamp(min=1)
 
 
 class ZeroBridge(Bridge):
-    """Zeros: what is read comes through attention alone, and under ``decoder=plain`` not at all."""
+    """Zeros: the decoder sees the source through attention only, and with ``decoder=plain`` not at all."""
 
     def forward(self, encoding: Encoding, mask: Tensor) -> tuple[Tensor, ...]:
-        zeros = encoding.final_state.new_zeros(encoding.final_state.shape[0], self.hidden_size)
-        return (zeros,) * self.num_entries
+        batch = len(encoding.final_state)
+        return tuple(encoding.final_state.new_zeros(batch, size) for size in self.state_sizes)

@@ -1,14 +1,14 @@
-"""Dropout, with masks drawn by ``rand``: several times faster on a processor than ``bernoulli_``."""
+"""Dropout, with masks drawn by ``rand``, which is several times faster on a CPU than ``bernoulli_``."""
 
 import torch
 from torch import Tensor, nn
 
 
 class Dropout(nn.Module):
-    """Zero a share of the features (Srivastava et al., 2014): [..., F] -> [..., F].
+    """Zero random features in training (Srivastava et al., 2014): [..., F] -> [..., F].
 
     Args:
-        rate: the share dropped in training; what is kept is scaled by 1 / (1 - rate).
+        rate: the dropout rate. Kept features are scaled by 1 / (1 - rate).
     """
 
     def __init__(self, rate: float) -> None:

@@ -7,14 +7,15 @@ from models.dropout import LockedDropout
 
 
 class TokenEmbedding(nn.Module):
-    """A learnt vector for every token: [B, T] ids -> [B, T, E].
+    """A learned vector for every token: [B, T] ids -> [B, T, E].
 
     Args:
         vocab_size: V. Id 0 is padding.
         embedding_size: E.
-        dropout: the share of features dropped, the same ones at every step.
-        word_dropout: the share of tokens read as the unknown token in training, so that its vector is learnt;
-            where ``counts`` are given, a token seen n times is, with probability ``word_dropout / (word_dropout + n)``.
+        dropout: the dropout rate, with the same features zeroed at every step.
+        word_dropout: the probability of replacing a token by the unknown token in training, so that the vector of the
+            unknown token is learned; with ``counts``, a token seen n times is replaced with probability
+            ``word_dropout / (word_dropout + n)``.
         unknown_id: the id of the unknown token.
     """
 
@@ -31,7 +32,7 @@ class TokenEmbedding(nn.Module):
 
     @torch.no_grad()
     def initialise(self, vectors: Tensor) -> None:
-        """Take over [V, E] vectors of about length 1; a token whose row is zero keeps the vector that it has."""
+        """Copy [V, E] vectors of about unit length; a token whose row is zero keeps its own vector."""
         known = vectors.ne(0).any(dim=1)
         self.vectors.weight[known] = vectors[known].to(self.vectors.weight)
 

@@ -1,4 +1,4 @@
-"""The shared core: a stack of recurrent cells, read in one or both directions."""
+"""The shared core: stacked recurrent layers in one or both directions."""
 
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, cast
@@ -11,10 +11,10 @@ from models.dropout import LockedDropout
 
 
 class Encoding(NamedTuple):
-    """What an encoder gives for B padded sentences."""
+    """The output of an encoder for B padded sentences."""
 
     outputs: Tensor  # [B, T, D], zero on padding
-    final_state: Tensor  # [B, D], the top layer after its last token, directions side by side
+    final_state: Tensor  # [B, D], the top layer's hidden state after its last token, directions concatenated
 
 
 class Encoder(nn.Module):
@@ -22,11 +22,11 @@ class Encoder(nn.Module):
 
     Args:
         cell: makes a cell from ``input_size`` and ``hidden_size``.
-        input_size: features of an embedded token.
+        input_size: the number of features of an embedded token.
         hidden_size: H of every cell.
-        num_layers: how many layers are stacked.
-        bidirectional: read right to left too, with cells of their own; D is then 2 H.
-        dropout: the share of features dropped between layers.
+        num_layers: the number of stacked layers.
+        bidirectional: whether a second cell per layer runs from right to left; D is then 2 H.
+        dropout: the dropout rate between layers.
     """
 
     def __init__(
@@ -43,10 +43,9 @@ class Encoder(nn.Module):
             raise ValueError(f"An encoder has at least one layer, not {num_layers}.")
         directions = 2 if bidirectional else 1
         self.output_size = directions * hidden_size
-        widths = [input_size] + [self.output_size] * (num_layers - 1)
+        sizes = [input_size] + [self.output_size] * (num_layers - 1)
         self.layers = nn.ModuleList(
-            nn.ModuleList(cell(input_size=width, hidden_size=hidden_size) for _ in range(directions))
-            for width in widths
+            nn.ModuleList(cell(input_size=size, hidden_size=hidden_size) for _ in range(directions)) for size in sizes
         )
         self.dropout = LockedDropout(dropout)
 

@@ -1,4 +1,4 @@
-"""Ragged sentences in a rectangle: reversing them in place, and reading their last step."""
+"""Padded batches of sentences: reversing each within its length, and reading its last step."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ class ReverseRows(torch.autograd.Function):
 
 
 def reverse_padded(inputs: Tensor, lengths: Tensor) -> Tensor:
-    """Every sentence back to front, its padding where it was: ([B, T, ...], [B]) -> [B, T, ...]."""
+    """Reverse every sentence and leave its padding in place: ([B, T, ...], [B]) -> [B, T, ...]."""
     batch, width = inputs.shape[:2]
     steps = torch.arange(width, device=inputs.device)
     mirrored = torch.where(steps < lengths[:, None], lengths[:, None] - 1 - steps, steps)
@@ -30,7 +30,7 @@ def reverse_padded(inputs: Tensor, lengths: Tensor) -> Tensor:
 
 
 def last_step(outputs: Tensor, lengths: Tensor, start: Tensor) -> Tensor:
-    """What stands at the last token, ``start`` [B, H] where there is none: ([B, T, H], [B]) -> [B, H]."""
+    """The outputs at the last token, ``start`` [B, H] where there is none: ([B, T, H], [B]) -> [B, H]."""
     index = (lengths - 1).clamp(min=0)[:, None, None].expand(-1, 1, outputs.shape[-1])
     last = outputs.gather(1, index).squeeze(1)
     return torch.where((lengths > 0)[:, None], last, start.to(last.dtype))

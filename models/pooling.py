@@ -1,4 +1,4 @@
-"""Ways to read one vector off a sentence: ``Encoding`` and mask [B, T] -> [B, ``output_size``]."""
+"""Pooling of a sentence into one vector: ``Encoding`` and mask [B, T] -> [B, ``output_size``]."""
 
 from abc import ABC, abstractmethod
 
@@ -9,7 +9,7 @@ from models.encoder import Encoding
 
 
 class Pooling(nn.Module, ABC):
-    """One vector a sentence.
+    """One vector per sentence.
 
     Args:
         input_size: D of the encoder.
@@ -24,7 +24,7 @@ class Pooling(nn.Module, ABC):
 
 
 class FinalPooling(Pooling):
-    """The state after the last token read: what a recurrent network remembers of the whole."""
+    """The hidden state after the last token of each direction."""
 
     def forward(self, encoding: Encoding, mask: Tensor) -> Tensor:
         return encoding.final_state
@@ -38,7 +38,7 @@ class MeanPooling(Pooling):
 
 
 class MaxPooling(Pooling):
-    """The largest value of every feature over the tokens (Collobert & Weston, 2008)."""
+    """The maximum of every feature over the tokens (Collobert & Weston, 2008)."""
 
     def forward(self, encoding: Encoding, mask: Tensor) -> Tensor:
         lowest = torch.finfo(encoding.outputs.dtype).min
@@ -46,7 +46,7 @@ class MaxPooling(Pooling):
 
 
 class MaxMeanPooling(Pooling):
-    """Maximum and mean, side by side."""
+    """Maximum and mean, concatenated."""
 
     def __init__(self, input_size: int) -> None:
         super().__init__(input_size)

@@ -1,9 +1,18 @@
-"""Attention reads what is there, and only that."""
+"""Attention reads the tokens of a sentence and nothing else; decoders without attention read a fixed context."""
 
 import pytest
 import torch
 
-from models.attention import AdditiveAttention, Attention, DotAttention, GeneralAttention
+from models.attention import (
+    AdditiveAttention,
+    Attention,
+    DotAttention,
+    GeneralAttention,
+    Memory,
+    NoContext,
+    SourceVector,
+)
+from models.encoder import Encoding
 
 QUERY, MEMORY = 6, 6
 KINDS = {
@@ -19,6 +28,10 @@ def attention(request: pytest.FixtureRequest) -> Attention:
     return KINDS[request.param](QUERY, MEMORY)
 
 
+def memory_of(attention: Attention, values: torch.Tensor, mask: torch.Tensor) -> Memory:
+    return attention.memory(Encoding(values, values[:, 0]), mask)
+
+
 def ragged(batch: int = 3, length: int = 5) -> tuple[torch.Tensor, torch.Tensor]:
     mask = torch.arange(length) < torch.tensor([length, 3, 1])[:batch, None]
     return torch.randn(batch, length, MEMORY) * mask.unsqueeze(-1), mask
@@ -26,26 +39,26 @@ def ragged(batch: int = 3, length: int = 5) -> tuple[torch.Tensor, torch.Tensor]
 
 def test_weights_are_a_distribution_over_the_tokens_of_the_sentence(attention: Attention) -> None:
     values, mask = ragged()
-    contexts, weights = attention(torch.randn(3, 4, QUERY), attention.memory(values, mask))
+    contexts, weights = attention(torch.randn(3, 4, QUERY), memory_of(attention, values, mask))
     assert contexts.shape == (3, 4, MEMORY)
     assert torch.all(weights[(~mask).unsqueeze(1).expand_as(weights)] == 0)
     assert torch.allclose(weights.sum(dim=-1), torch.ones(3, 4))
     assert torch.allclose(contexts, weights @ values)
 
 
-def test_what_stands_on_padding_changes_nothing(attention: Attention) -> None:
+def test_values_on_padding_have_no_effect(attention: Attention) -> None:
     values, mask = ragged()
     queries = torch.randn(3, 4, QUERY)
-    contexts, _ = attention(queries, attention.memory(values, mask))
-    spoilt = values.masked_fill(~mask.unsqueeze(-1), 1e3)
-    assert torch.equal(contexts, attention(queries, attention.memory(spoilt, mask))[0])
-    alone, _ = attention(queries[1:2], attention.memory(values[1:2, :3], mask[1:2, :3]))
+    contexts, _ = attention(queries, memory_of(attention, values, mask))
+    changed = values.masked_fill(~mask.unsqueeze(-1), 1e3)
+    assert torch.equal(contexts, attention(queries, memory_of(attention, changed, mask))[0])
+    alone, _ = attention(queries[1:2], memory_of(attention, values[1:2, :3], mask[1:2, :3]))
     assert torch.allclose(contexts[1:2], alone, atol=1e-6)
 
 
-def test_one_query_at_a_time_gives_what_all_at_once_give(attention: Attention) -> None:
+def test_queries_are_independent_of_each_other(attention: Attention) -> None:
     values, mask = ragged()
-    queries, memory = torch.randn(3, 4, QUERY), attention.memory(values, mask)
+    queries, memory = torch.randn(3, 4, QUERY), memory_of(attention, values, mask)
     together, _ = attention(queries, memory)
     for step in range(4):
         assert torch.allclose(
@@ -56,7 +69,7 @@ def test_one_query_at_a_time_gives_what_all_at_once_give(attention: Attention) -
 def test_a_selected_memory_is_that_of_the_selected_sentences(attention: Attention) -> None:
     values, mask = ragged()
     rows = torch.tensor([2, 0])
-    selected, direct = attention.memory(values, mask).select(rows), attention.memory(values[rows], mask[rows])
+    selected, direct = memory_of(attention, values, mask).select(rows), memory_of(attention, values[rows], mask[rows])
     assert all(torch.allclose(a.float(), b.float()) for a, b in zip(selected, direct, strict=True))
 
 
@@ -65,12 +78,12 @@ def test_the_scores_are_those_of_the_papers() -> None:
     queries, values = torch.randn(2, 3, QUERY), torch.randn(2, 4, MEMORY)
     for kind, expected in (
         (dot := DotAttention(QUERY, MEMORY), lambda q, v: q @ v),
-        (general := GeneralAttention(QUERY, MEMORY), lambda q, v: q @ (general.to_keys.weight @ v)),
+        (general := GeneralAttention(QUERY, MEMORY), lambda q, v: q @ (general.key_layer.weight @ v)),
         (
             additive := AdditiveAttention(QUERY, MEMORY, 5),
             lambda q, v: (
-                additive.weigh.weight[0]
-                @ torch.tanh(additive.from_queries.weight @ q + additive.to_keys.weight @ v + additive.to_keys.bias)
+                additive.energy_layer.weight[0]
+                @ torch.tanh(additive.query_layer.weight @ q + additive.key_layer.weight @ v + additive.key_layer.bias)
             ),
         ),
     ):
@@ -84,6 +97,18 @@ def test_the_scores_are_those_of_the_papers() -> None:
     assert not list(dot.parameters())
 
 
-def test_dot_attention_needs_one_size() -> None:
+def test_dot_attention_needs_equal_sizes() -> None:
     with pytest.raises(ValueError, match=r"attention=dot .* 4 features .* outputs 6: .* attention=general"):
         DotAttention(4, 6)
+
+
+def test_without_attention_the_context_is_empty_or_the_source_vector() -> None:
+    values, mask = ragged()
+    final, queries = torch.randn(3, MEMORY), torch.randn(3, 4, QUERY)
+    none, source = NoContext(QUERY, MEMORY), SourceVector(QUERY, MEMORY)
+    contexts, weights = none(queries, none.memory(Encoding(values, final), mask))
+    assert contexts.shape == weights.shape == (3, 4, none.context_size) == (3, 4, 0)
+    contexts, weights = source(queries, source.memory(Encoding(values, final), mask))
+    assert weights.shape == (3, 4, 0) and source.context_size == MEMORY
+    for step in range(4):
+        assert torch.equal(contexts[:, step], final)

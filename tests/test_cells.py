@@ -27,7 +27,7 @@ PAIRS = {
 
 
 def with_weights_of(reference: nn.RNNBase, make: Callable[..., Cell]) -> list[list[Cell]]:
-    """Cells by layer and direction, with the weights of a module of PyTorch's."""
+    """Cells by layer and direction, with the weights of a PyTorch module."""
     layers = []
     for layer in range(reference.num_layers):
         cells = []
@@ -67,7 +67,7 @@ def test_cells_equal_torch_on_packed_input(name: str, num_layers: int, bidirecti
     make, module = PAIRS[name]
     reference = module(3, 5, num_layers=num_layers, bidirectional=bidirectional, batch_first=True)
     layers = with_weights_of(reference, make)
-    states = tuple(torch.randn(num_layers * (1 + bidirectional), 4, 5) for _ in range(layers[0][0].num_states))
+    states = tuple(torch.randn(num_layers * (1 + bidirectional), 4, size) for size in layers[0][0].state_sizes)
     inputs = torch.randn(4, 6, 3)
     mine, theirs = inputs.clone().requires_grad_(), inputs.clone().requires_grad_()
 
@@ -102,7 +102,7 @@ def test_every_scan_equals_the_loop(make_cell: Callable[..., Cell], reverse: boo
     torch.manual_seed(0)
     cell = make_cell(input_size=3, hidden_size=5)
     inputs, mask = torch.randn(5, 6, 3), torch.cat([MASK, torch.zeros(1, 6, dtype=torch.bool)])
-    state = tuple(torch.randn(5, 5) for _ in range(cell.num_states)) if started else None
+    state = tuple(torch.randn(5, size) for size in cell.state_sizes) if started else None
     runs = []
     for scan in (cell.scan, lambda *args, **options: Cell.scan(cell, *args, **options)):
         x = inputs.clone().requires_grad_()
@@ -153,9 +153,9 @@ def test_cells_start_from_the_same_rule(make_cell: Callable[..., Cell]) -> None:
     assert weights.std() == pytest.approx(bound / 3**0.5, rel=0.05)
 
 
-def test_the_forget_gate_starts_where_it_is_told() -> None:
+def test_the_forget_bias_is_the_sum_of_both_biases() -> None:
     cell = LSTMCell(3, 5, forget_bias=1.5)
-    total = cell.input_to_gates.bias + cell.hidden_to_gates.bias
+    total = cell.linear_ih.bias + cell.linear_hh.bias
     assert total[5:10].eq(1.5).all()
     assert not total[:5].eq(1.5).any()
 

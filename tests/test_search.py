@@ -1,4 +1,4 @@
-"""Search finds the likeliest sentences, whatever else is in the batch."""
+"""Search finds the most probable sentences, independently of the rest of the batch."""
 
 import itertools
 
@@ -10,35 +10,35 @@ from models.attention import Memory
 from models.cells.base import State
 from models.search import BeamSearch, greedy
 
-BEGIN, END, VOCABULARY = 2, 3, 6
-NEVER = 0
+BOS, EOS, VOCABULARY = 2, 3, 6
+SUPPRESSED = 0
 
 
 class Chain:
-    """A language in which a token depends on the last two and on the sentence: tables, softened by a temperature."""
+    """A language model in which a token depends on the last two and on the sentence: a table of log-probabilities."""
 
     def __init__(self, sentences: int, seed: int = 0) -> None:
         generator = torch.Generator().manual_seed(seed)
         logits = torch.randn(sentences, VOCABULARY, VOCABULARY, VOCABULARY, generator=generator) * 1.5
-        logits[..., NEVER] = -torch.inf
-        logits[..., BEGIN] = -torch.inf
+        logits[..., SUPPRESSED] = -torch.inf
+        logits[..., BOS] = -torch.inf
         self.table = logits.log_softmax(dim=-1)
 
     def start(self, rows: list[int]) -> tuple[Memory, State]:
-        """Memory knows which sentence it is; the state is the last but one token, in two entries."""
+        """The memory holds the number of the sentence; the state is the last token but one, in two entries."""
         number = torch.tensor(rows, dtype=torch.float32).view(-1, 1, 1)
-        before = torch.full((len(rows), 1), float(BEGIN))
+        before = torch.full((len(rows), 1), float(BOS))
         return Memory(number, number, torch.ones(len(rows), 1, dtype=torch.bool)), (before, -before)
 
-    def advance(self, tokens: Tensor, memory: Memory, state: State) -> tuple[Tensor, State]:
+    def step(self, tokens: Tensor, memory: Memory, state: State) -> tuple[Tensor, State]:
         before, negated = state
-        assert torch.equal(before, -negated), "the entries of a state went different ways"
+        assert torch.equal(before, -negated), "the entries of a state were selected differently"
         numbers = memory.values.flatten().long().repeat_interleave(len(tokens) // len(memory.mask))
         following = tokens.unsqueeze(1).float()
         return self.table[numbers, before.flatten().long(), tokens], (following, -following)
 
     def log_probability(self, number: int, tokens: list[int]) -> float:
-        path = [BEGIN, BEGIN, *tokens]
+        path = [BOS, BOS, *tokens]
         return sum(self.table[number, a, b, c].item() for a, b, c in zip(path, path[1:], path[2:], strict=False))
 
 
@@ -46,22 +46,22 @@ def search(beam: int, length_penalty: float = 1.0) -> BeamSearch:
     return BeamSearch(beam, length_penalty, max_length_factor=0.0, max_length_extra=4)
 
 
-def found(chain: Chain, rows: list[int], limits: list[int], beam: int, length_penalty: float = 1.0):
-    return search(beam, length_penalty)(chain.advance, *chain.start(rows), torch.tensor(limits), BEGIN, END)
+def hypotheses(chain: Chain, rows: list[int], max_lengths: list[int], beam: int, length_penalty: float = 1.0):
+    return search(beam, length_penalty)(chain.step, *chain.start(rows), torch.tensor(max_lengths), BOS, EOS)
 
 
-def ended_sentences(limit: int) -> list[list[int]]:
-    words = [token for token in range(VOCABULARY) if token not in (NEVER, BEGIN, END)]
-    return [list(s) for length in range(limit) for s in itertools.product(words, repeat=length)]
+def ended_sentences(max_length: int) -> list[list[int]]:
+    words = [token for token in range(VOCABULARY) if token not in (SUPPRESSED, BOS, EOS)]
+    return [list(s) for length in range(max_length) for s in itertools.product(words, repeat=length)]
 
 
 @pytest.mark.parametrize("length_penalty", [0.0, 0.6, 1.0])
-def test_a_wide_beam_finds_all_there_is_in_the_right_order(length_penalty: float) -> None:
-    chain, limit = Chain(3), 4
-    for number, nbest in enumerate(found(chain, [0, 1, 2], [limit] * 3, 200, length_penalty)):
+def test_a_wide_beam_finds_all_sentences_in_order_of_their_scores(length_penalty: float) -> None:
+    chain, max_length = Chain(3), 4
+    for number, nbest in enumerate(hypotheses(chain, [0, 1, 2], [max_length] * 3, 200, length_penalty)):
         scores = {
-            tuple(tokens): chain.log_probability(number, [*tokens, END]) / (len(tokens) + 1) ** length_penalty
-            for tokens in ended_sentences(limit)
+            tuple(tokens): chain.log_probability(number, [*tokens, EOS]) / (len(tokens) + 1) ** length_penalty
+            for tokens in ended_sentences(max_length)
         }
         expected = sorted(scores, key=lambda tokens: -scores[tokens])
         ended = [hypothesis for hypothesis in nbest if hypothesis.ended]
@@ -72,34 +72,36 @@ def test_a_wide_beam_finds_all_there_is_in_the_right_order(length_penalty: float
 
 def test_a_beam_of_one_is_greedy_search() -> None:
     chain, rows = Chain(40), list(range(40))
-    limits = [1 + number % 9 for number in rows]
-    one = [nbest[0].tokens for nbest in found(chain, rows, limits, beam=1)]
-    assert one == greedy(chain.advance, *chain.start(rows), torch.tensor(limits), BEGIN, END)
+    max_lengths = [1 + number % 9 for number in rows]
+    one = [nbest[0].tokens for nbest in hypotheses(chain, rows, max_lengths, beam=1)]
+    assert one == greedy(chain.step, *chain.start(rows), torch.tensor(max_lengths), BOS, EOS)
     assert {len(tokens) for tokens in one} > {1, 2}
 
 
-def test_greedy_search_takes_the_likeliest_token_every_time() -> None:
+def test_greedy_search_takes_the_most_probable_token_at_every_step() -> None:
     chain = Chain(5)
-    for number, tokens in enumerate(greedy(chain.advance, *chain.start([*range(5)]), torch.full((5,), 7), BEGIN, END)):
-        path = [BEGIN, BEGIN, *tokens]
+    for number, tokens in enumerate(greedy(chain.step, *chain.start([*range(5)]), torch.full((5,), 7), BOS, EOS)):
+        path = [BOS, BOS, *tokens]
         for a, b, c in zip(path, path[1:], path[2:], strict=False):
             assert chain.table[number, a, b].argmax() == c
-        assert len(tokens) == 7 or chain.table[number, path[-2], path[-1]].argmax() == END
+        assert len(tokens) == 7 or chain.table[number, path[-2], path[-1]].argmax() == EOS
 
 
 @pytest.mark.parametrize("beam", [1, 2, 5])
-def test_a_sentence_is_searched_the_same_in_any_batch(beam: int) -> None:
+def test_the_result_for_a_sentence_does_not_depend_on_its_batch(beam: int) -> None:
     chain, rows = Chain(12), list(range(12))
-    limits = [3 + number % 6 for number in rows]
-    together = found(chain, rows, limits, beam)
-    assert together == [found(chain, [row], [limit], beam)[0] for row, limit in zip(rows, limits, strict=True)]
-    backwards = found(chain, rows[::-1], limits[::-1], beam)
+    max_lengths = [3 + number % 6 for number in rows]
+    together = hypotheses(chain, rows, max_lengths, beam)
+    assert together == [
+        hypotheses(chain, [row], [max_length], beam)[0] for row, max_length in zip(rows, max_lengths, strict=True)
+    ]
+    backwards = hypotheses(chain, rows[::-1], max_lengths[::-1], beam)
     assert together == backwards[::-1]
 
 
 @pytest.mark.parametrize("beam", [2, 3, 5])
 def test_the_n_best_are_different_and_best_first(beam: int) -> None:
-    for nbest in found(Chain(20, seed=1), [*range(20)], [8] * 20, beam):
+    for nbest in hypotheses(Chain(20, seed=1), [*range(20)], [8] * 20, beam):
         assert len(nbest) == beam
         assert len({tuple(hypothesis.tokens) for hypothesis in nbest}) == beam
         for kind in (True, False):
@@ -109,37 +111,37 @@ def test_the_n_best_are_different_and_best_first(beam: int) -> None:
 
 def test_a_score_is_the_log_probability_by_length() -> None:
     chain = Chain(6, seed=2)
-    for number, nbest in enumerate(found(chain, [*range(6)], [8] * 6, 4, length_penalty=0.7)):
+    for number, nbest in enumerate(hypotheses(chain, [*range(6)], [8] * 6, 4, length_penalty=0.7)):
         for tokens, score, ended in nbest:
-            whole = [*tokens, END] if ended else tokens
+            whole = [*tokens, EOS] if ended else tokens
             assert score == pytest.approx(chain.log_probability(number, whole) / len(whole) ** 0.7, rel=1e-5)
 
 
-def test_what_has_ended_is_kept_while_the_search_goes_on() -> None:
-    """A sentence that ends at once, and is the likeliest, is not pushed out by longer ones found later."""
+def test_a_finished_hypothesis_is_kept_until_the_search_ends() -> None:
+    """The most probable sentence, which ends at once, is not replaced by longer ones found later."""
     chain = Chain(1)
     table = torch.full((VOCABULARY,) * 3, -torch.inf)
     table[..., 4] = 0.3
     table[..., 5] = 0.25
-    table[..., END] = 0.1
-    table[BEGIN, BEGIN, END] = 2.0
+    table[..., EOS] = 0.1
+    table[BOS, BOS, EOS] = 2.0
     chain.table = table.log_softmax(dim=-1).unsqueeze(0)
-    best = found(chain, [0], [6], beam=3, length_penalty=0.0)[0][0]
+    best = hypotheses(chain, [0], [6], beam=3, length_penalty=0.0)[0][0]
     assert (best.tokens, best.ended) == ([], True)
 
 
-def test_no_sentence_is_longer_than_its_limit() -> None:
+def test_no_sentence_is_longer_than_its_maximum_length() -> None:
     chain = Chain(8)
-    chain.table[..., END] = -1e4
-    limits = [1, 2, 3, 4, 5, 6, 7, 8]
-    for limit, nbest in zip(limits, found(chain, [*range(8)], limits, beam=3), strict=True):
-        assert all(len(hypothesis.tokens) == limit and not hypothesis.ended for hypothesis in nbest)
+    chain.table[..., EOS] = -1e4
+    max_lengths = [1, 2, 3, 4, 5, 6, 7, 8]
+    for max_length, nbest in zip(max_lengths, hypotheses(chain, [*range(8)], max_lengths, beam=3), strict=True):
+        assert all(len(hypothesis.tokens) == max_length and not hypothesis.ended for hypothesis in nbest)
     mask = torch.arange(5) < torch.tensor([[5], [2]])
-    assert BeamSearch(1, 1.0, max_length_factor=1.5, max_length_extra=3).limits(mask).tolist() == [10, 6]
+    assert BeamSearch(1, 1.0, max_length_factor=1.5, max_length_extra=3).max_lengths(mask).tolist() == [10, 6]
 
 
-def test_options_that_make_no_search_are_refused() -> None:
+def test_invalid_options_are_refused() -> None:
     with pytest.raises(ValueError, match="beam=0: a search keeps at least one hypothesis"):
         search(0)
-    with pytest.raises(ValueError, match="A search writes at least one token"):
+    with pytest.raises(ValueError, match="A search generates at least one token"):
         BeamSearch(2, 1.0, max_length_factor=1.0, max_length_extra=0)

@@ -259,9 +259,9 @@ def test_one_step_at_a_time_gives_what_the_whole_sentence_gives(translator: Call
     memory, state = model.encode(batch)
     features, _ = model.generator(batch.targets, batch.target_mask, memory, state)
     whole = model.generator.output(features).log_softmax(dim=-1)
-    token = torch.full_like(batch.targets[:, 0], model.generator.begin)
+    token = torch.full_like(batch.targets[:, 0], model.generator.bos_id)
     for position in range(batch.targets.shape[1]):
-        stepped, state = model.generator.advance(token, memory, state)
+        stepped, state = model.generator.step(token, memory, state)
         token, scored = batch.targets[:, position], batch.target_mask[:, position]
         likely = stepped.isfinite()
         assert torch.allclose(stepped[scored][likely[scored]], whole[scored, position][likely[scored]], atol=1e-4)

@@ -31,7 +31,7 @@ class GenerativeModel(TaskModel):
 
     def max_lengths(self, batch: Batch) -> Tensor:
         """The maximum number of tokens of every target, the end included: [B]."""
-        return self.search.limits(batch.mask)
+        return self.search.max_lengths(batch.mask)
 
     def loss(self, batch: Batch) -> Loss:
         features, _ = self.generator(batch.targets, batch.target_mask, *self.encode(batch))

@@ -1,1 +1,1 @@
-"""Recurrent cells, one file each: the paper and its equation."""
+"""Recurrent cells, one file each: a paper and its equations, in the paper's letters."""

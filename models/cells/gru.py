@@ -3,22 +3,27 @@
 import torch
 from torch import Tensor
 
-from models.cells.base import GatedCell, State
+from models.cells.base import FusedCell, State
 
 
-class GRUCell(GatedCell):
-    """r, z = sigmoid(W x + b + U h + c);  n = tanh(W_n x + b_n + r * (U_n h + c_n));  h' = (1 - z) n + z h."""
+class GRUCell(FusedCell):
+    """Reset gate r, update gate z, candidate n (Cho et al., 2014).
+
+    r, z = sigmoid(W_ih x + b_ih + W_hh h + b_hh)
+    n = tanh(W_in x + b_in + r * (W_hn h + b_hn))
+    h' = (1 - z) * n + z * h
+    """
 
     num_gates = 3
 
     def step(self, projected: Tensor, state: State) -> State:
-        (hidden,) = state
-        reset_x, update_x, new_x = projected.chunk(3, dim=-1)
-        reset_h, update_h, new_h = self.hidden_to_gates(hidden).chunk(3, dim=-1)
-        reset = torch.sigmoid(reset_x + reset_h)
-        update = torch.sigmoid(update_x + update_h)
-        candidate = torch.tanh(new_x + reset * new_h)
-        return ((1 - update) * candidate + update * hidden,)
+        (h,) = state
+        r_x, z_x, n_x = projected.chunk(3, dim=-1)
+        r_h, z_h, n_h = self.linear_hh(h).chunk(3, dim=-1)
+        r = torch.sigmoid(r_x + r_h)
+        z = torch.sigmoid(z_x + z_h)
+        n = torch.tanh(n_x + r * n_h)
+        return ((1 - z) * n + z * h,)
 
     def kernel(self, inputs: Tensor, mask: Tensor, state: State) -> tuple[Tensor, State]:
         start = state[0].unsqueeze(0).to(inputs.dtype)

@@ -3,15 +3,15 @@
 import torch
 from torch import Tensor
 
-from models.cells.base import GatedCell, State
+from models.cells.base import FusedCell, State
 
 
-class RNNCell(GatedCell):
-    """h' = tanh(W x + b + U h + c); with ``activation="relu"``, max(0, ...) in its place.
+class RNNCell(FusedCell):
+    """h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or ReLU in place of tanh.
 
     Args:
         input_size, hidden_size: as in ``Cell``.
-        activation: ``tanh``, or ``relu`` (Le et al., 2015).
+        activation: ``tanh`` or ``relu``.
     """
 
     num_gates = 1
@@ -23,9 +23,9 @@ class RNNCell(GatedCell):
         self.activation = activation
 
     def step(self, projected: Tensor, state: State) -> State:
-        (hidden,) = state
+        (h,) = state
         activate = torch.tanh if self.activation == "tanh" else torch.relu
-        return (activate(projected + self.hidden_to_gates(hidden)),)
+        return (activate(projected + self.linear_hh(h)),)
 
     def kernel(self, inputs: Tensor, mask: Tensor, state: State) -> tuple[Tensor, State]:
         run = torch.rnn_tanh if self.activation == "tanh" else torch.rnn_relu

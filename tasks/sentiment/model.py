@@ -15,16 +15,16 @@ from training.model import TaskModel
 
 
 class SentimentClassifier(TaskModel):
-    """Embed, encode, pool, and read the label off.
+    """Embed, encode, pool, and classify.
 
     Args:
         encoder: the recurrent core.
-        pooling: makes, from the encoder's output size, what reads one vector off a sentence.
-        vocab_size, num_labels: the sizes of the corpus.
+        pooling: makes the pooling from the encoder's output size.
+        vocab_size, num_labels: the sizes of the vocabulary and of the label set.
         embedding_size: E.
-        dropout: the share of features dropped, of embeddings and before the output.
-        word_dropout: the share of words read as unknown in training.
-        label_smoothing: the share of probability spread over all labels (Szegedy et al., 2016).
+        dropout: the dropout rate of the embeddings and before the output layer.
+        word_dropout: the probability of replacing a word by the unknown word in training.
+        label_smoothing: the probability mass spread over all labels (Szegedy et al., 2016).
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""How tags are read off a score for every word and tag [B, T, K]."""
+"""Output heads: loss and decoding from a score for every word and tag [B, T, K]."""
 
 from abc import ABC, abstractmethod
 
@@ -9,7 +9,7 @@ from training.loss import Loss, cross_entropy
 
 
 class Head(nn.Module, ABC):
-    """What a tagger learns by and decides with.
+    """The loss of a tagger, and the decoding of its scores.
 
     Args:
         num_tags: K.
@@ -23,16 +23,16 @@ class Head(nn.Module, ABC):
     def loss(self, scores: Tensor, targets: Tensor, mask: Tensor) -> Loss: ...
 
     @abstractmethod
-    def best(self, scores: Tensor, mask: Tensor) -> Tensor:
-        """The tags chosen: ([B, T, K], [B, T]) -> [B, T]."""
+    def decode(self, scores: Tensor, mask: Tensor) -> Tensor:
+        """The predicted tags: ([B, T, K], [B, T]) -> [B, T]."""
 
 
 class SoftmaxHead(Head):
-    """Every word's tag on its own.
+    """Every word's tag independently.
 
     Args:
         num_tags: K.
-        label_smoothing: the share of probability spread over all tags (Szegedy et al., 2016).
+        label_smoothing: the probability mass spread over all tags (Szegedy et al., 2016).
     """
 
     def __init__(self, num_tags: int, label_smoothing: float) -> None:
@@ -42,12 +42,12 @@ class SoftmaxHead(Head):
     def loss(self, scores: Tensor, targets: Tensor, mask: Tensor) -> Loss:
         return cross_entropy(scores, targets, mask, self.label_smoothing)
 
-    def best(self, scores: Tensor, mask: Tensor) -> Tensor:
+    def decode(self, scores: Tensor, mask: Tensor) -> Tensor:
         return scores.argmax(dim=-1)
 
 
 class CRFHead(Head):
-    """The tags of a sentence together, in a linear chain (Huang et al., 2015)."""
+    """The tags of a sentence jointly, in a linear chain (Huang et al., 2015)."""
 
     def __init__(self, num_tags: int) -> None:
         super().__init__(num_tags)
@@ -56,5 +56,5 @@ class CRFHead(Head):
     def loss(self, scores: Tensor, targets: Tensor, mask: Tensor) -> Loss:
         return Loss(-self.crf.log_likelihood(scores, targets, mask).sum(), int(mask.sum()))
 
-    def best(self, scores: Tensor, mask: Tensor) -> Tensor:
-        return self.crf.best(scores, mask)
+    def decode(self, scores: Tensor, mask: Tensor) -> Tensor:
+        return self.crf.decode(scores, mask)

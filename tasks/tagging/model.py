@@ -1,4 +1,4 @@
-"""Sentence -> one tag a word."""
+"""Sentence -> one tag per word."""
 
 from collections.abc import Callable
 
@@ -17,17 +17,17 @@ from training.model import TaskModel
 
 
 class Tagger(TaskModel):
-    """Embed words, add what their characters say, encode, and read a tag off every output.
+    """Add the word vectors from embeddings and from characters, encode, and predict a tag from every output.
 
     Args:
         encoder: the recurrent core.
-        characters: makes the vectors from characters, given how many characters there are and the unknown one.
-        head: makes what learns and decides, given how many tags there are.
-        vocab_size, num_characters, num_tags: the sizes of the corpus.
+        characters: makes the character encoder from the number of characters and the id of the unknown one.
+        head: makes the head (loss and decoding) from the number of tags.
+        vocab_size, num_characters, num_tags: the sizes of the vocabularies.
         embedding_size: E.
-        dropout: the share of features dropped, of embeddings and before the output.
-        rare_word_dropout: a, where a word that the training split has n times is read as unknown with probability
-            a / (a + n) in training.
+        dropout: the dropout rate of the word vectors and before the output layer.
+        rare_word_dropout: a, where a word with n occurrences in the training split is replaced by the unknown word with
+            probability a / (a + n) in training.
     """
 
     def __init__(
@@ -63,5 +63,5 @@ class Tagger(TaskModel):
 
     def predict(self, batch: TaggingBatch) -> list[list[int]]:  # type: ignore[override]
         """The ids of the tags of every sentence."""
-        best = self.head.best(self(batch), batch.mask)
+        best = self.head.decode(self(batch), batch.mask)
         return [tags[:length] for tags, length in zip(best.tolist(), batch.mask.sum(dim=1).tolist(), strict=True)]

@@ -15,19 +15,19 @@ from training.generation import GenerativeModel
 
 
 class Translator(GenerativeModel):
-    """Embed, encode, and write the target one token after the other.
+    """Embed and encode the source, then generate the target token by token.
 
     Args:
         encoder: the recurrent core.
-        decoder: makes, from the sizes of what it reads and gives, what writes the target.
-        search: finds a likely target.
-        source_vocab_size, target_vocab_size: the sizes of the corpus.
+        decoder: makes the decoder from its input size, the encoder's output size and its output size.
+        search: the beam search of predictions.
+        source_vocab_size, target_vocab_size: the sizes of the vocabularies.
         embedding_size: E.
-        shared_embedding: one embedding for both languages, which must share their pieces.
-        tied_output: the output's weights are the target embedding.
-        dropout: the share of features dropped, of embeddings.
-        word_dropout: the share of tokens read as unknown in training, on both sides.
-        label_smoothing: the share of probability spread over the vocabulary (Szegedy et al., 2016).
+        shared_embedding: whether both languages share one embedding; they must share their pieces.
+        tied_output: whether the output layer shares its weight with the target embedding.
+        dropout: the dropout rate of the embeddings.
+        word_dropout: the probability of replacing a token by the unknown token in training, on both sides.
+        label_smoothing: the probability mass spread over the vocabulary (Szegedy et al., 2016).
     """
 
     def __init__(
@@ -50,8 +50,14 @@ class Translator(GenerativeModel):
         target = TokenEmbedding(target_vocab_size, embedding_size, dropout, word_dropout, UNK)
         if shared_embedding:
             target.vectors = self.embedding.vectors
-        writing = decoder(input_size=embedding_size, memory_size=encoder.output_size, output_size=embedding_size)
-        self.generator = TargetGenerator(target, writing, begin=BOS, end=EOS, never=(PAD, UNK, BOS), tied=tied_output)
+        self.generator = TargetGenerator(
+            target,
+            decoder(input_size=embedding_size, memory_size=encoder.output_size, output_size=embedding_size),
+            bos_id=BOS,
+            eos_id=EOS,
+            suppressed_ids=(PAD, UNK, BOS),
+            tied=tied_output,
+        )
         self.search, self.label_smoothing = search, label_smoothing
 
     def encode(self, batch: Batch) -> tuple[Memory, State]:
