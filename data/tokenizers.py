@@ -12,6 +12,8 @@ import regex
 from data.errors import InputError, first_line
 from data.writing import write_with
 
+LONGEST_WORD = 10_000  # characters
+
 LETTER = r"[\w\p{M}\p{N}]"  # with combining marks, which belong to the letter before them
 WORD = regex.compile(
     rf"""
@@ -91,6 +93,13 @@ class CharacterTokenizer(Tokenizer):
         return "".join(pieces)
 
 
+def cut_long_words(text: str) -> list[str]:
+    """The text in parts without very long words, which end the process when SentencePiece learns from them."""
+    if len(text) <= LONGEST_WORD or max(map(len, text.split()), default=0) <= LONGEST_WORD:
+        return [text]
+    return [text[start : start + LONGEST_WORD] for start in range(0, len(text), LONGEST_WORD)]
+
+
 class SentencePieceTokenizer(Tokenizer):
     """Sub-words learned from the training text (Kudo & Richardson, 2018), byte-identical from run to run.
 
@@ -108,7 +117,7 @@ class SentencePieceTokenizer(Tokenizer):
         self.vocab_size, self.model_type, self.lowercase = vocab_size, model_type, lowercase
 
     def fit(self, texts: Iterable[str]) -> None:
-        folded = [text.lower() if self.lowercase else text for text in texts]
+        folded = [part for text in texts for part in cut_long_words(text.lower() if self.lowercase else text)]
         self.notes = []
         try:
             model = self.train(folded, self.vocab_size)
@@ -127,6 +136,9 @@ class SentencePieceTokenizer(Tokenizer):
         """The SentencePiece model of a text, with this number of pieces."""
         import sentencepiece
 
+        normalizer = sentencepiece.SentencePieceNormalizer(rule_name="nmt_nfkc")
+        if not any(normalizer.normalize(text).strip() for text in texts):  # would end the process
+            raise InputError("The training text has no visible characters: SentencePiece can learn no pieces from it.")
         model = io.BytesIO()
         longest = max((len(text.encode()) for text in texts), default=0)
         sentencepiece.SentencePieceTrainer.train(

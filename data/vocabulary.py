@@ -80,10 +80,12 @@ class Vocabulary:
             InputError: the file is missing or damaged.
         """
         try:
-            vocabulary = cls(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError, RecursionError):
-            raise InputError(f"{path} is missing or is not a list of symbols: the run folder is damaged.") from None
-        specials = len(vocabulary.symbols) - len(vocabulary.ids)
-        if specials not in (0, len(SPECIALS)) or not all(isinstance(symbol, str) for symbol in vocabulary.symbols):
+            symbols = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
+            raise InputError(f"{path} is missing or is not JSON: the run folder is damaged.") from None
+        if not isinstance(symbols, list) or not all(isinstance(symbol, str) for symbol in symbols):
+            raise InputError(f"{path} is not a list of symbols: the run folder is damaged.")
+        vocabulary = cls(symbols)
+        if len(vocabulary.symbols) - len(vocabulary.ids) not in (0, len(SPECIALS)):
             raise InputError(f"{path} is not a list of distinct symbols: the run folder is damaged.")
         return vocabulary

@@ -105,6 +105,8 @@ BROKEN = {
     "node": ([row("1", "a"), row("2.1", "b")], ":2: '2.1' is not a number that can follow word 1"),
     "range too early": ([row("2-3", "ab"), row("1", "a")], ":1: the range 2-3 does not begin at the next word, 1"),
     "range too long": ([row("1-2", "ab"), row("1", "a")], ":2: the sentence ends at word 1, inside a range"),
+    "too many digits": ([row("1" * 5000, "a")], ":1: '1111111111"),
+    "range of too many digits": ([row("1-" + "9" * 5000, "ab")], ":1: '1-9999999"),
     "no words": (["# text = nothing"], ":1: the sentence that ends here has no words"),
     "comment inside": ([row("1", "a"), "# later"], ":2: 1 columns"),
 }

@@ -1,4 +1,4 @@
-"""The generated language: its grammar, its labels, its splits, its knobs and its files."""
+"""The generated language: its grammar, its labels, its splits, its options and its files."""
 
 import hashlib
 import json
@@ -11,11 +11,19 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
+from conftest import CONF
+from hydra.utils import instantiate
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from omegaconf import OmegaConf
 
+from data.classification import LabelledText
+from data.errors import InputError
 from data.sources.language import Sentence, sentences
 from data.sources.language.__main__ import main
+from data.tagging import TaggedSentence
+from data.translation import SentencePair
+from training.build import build
 
 FOLDER = Path(__file__).parents[1] / "data" / "sources" / "language"
 STORED_HASH = "f416df67747d83d1087422e043921212fa1a99c06d756feded518d1ec665b5ff"
@@ -668,3 +676,30 @@ def test_an_unknown_option_is_one_sentence(capsys):
         main(["--sentences", "many"])
     assert stop.value.code == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+EXAMPLES = {
+    LabelledText: lambda sentence: (" ".join(sentence.tokens), sentence.label),
+    TaggedSentence: lambda sentence: (sentence.tokens, sentence.tags),
+    SentencePair: lambda sentence: (sentence.english, sentence.german),
+}
+
+
+@pytest.mark.parametrize("example_type", EXAMPLES)
+def test_one_config_reads_the_language_as_every_kind_of_example(example_type: type) -> None:
+    cfg = OmegaConf.merge(OmegaConf.load(CONF / "data" / "language.yaml"), {"sizes": {"train": 5}})
+    reader = instantiate(cfg)
+    examples = reader.for_examples(example_type).read_split("train")
+    assert [example.content() for example in examples] == list(map(EXAMPLES[example_type], sentences("train", size=5)))
+    assert {type(example) for example in examples} == {example_type}
+    with pytest.raises(InputError, match="and this task needs tuple rows"):
+        reader.for_examples(tuple)
+
+
+def test_sentence_pairs_have_a_direction() -> None:
+    cfg = OmegaConf.merge(OmegaConf.load(CONF / "data" / "language.yaml"), {"sizes": {"train": 5}})
+    forward = instantiate(cfg, source="en", target="de").for_examples(SentencePair).read_split("train")
+    back = instantiate(cfg, source="de", target="en").for_examples(SentencePair).read_split("train")
+    assert [(pair.target, pair.source) for pair in back] == forward
+    with pytest.raises(InputError, match=r"data\.source=en data\.target=en: the two languages are en and de"):
+        build(OmegaConf.merge(cfg, {"source": "en", "target": "en"}))

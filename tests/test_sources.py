@@ -1,6 +1,9 @@
-"""Files as users have them, and the sentence that each mistake gets."""
+"""Users' files, the error message of every mistake in them, tokenizers and vocabularies."""
 
+import csv
+import hashlib
 import json
+from datetime import datetime
 from pathlib import Path
 
 import pyarrow
@@ -12,7 +15,9 @@ from data.classification import ClassificationCodec, LabelledText
 from data.corpus import Corpus, content_hash, hold_out
 from data.errors import InputError
 from data.sources.texts import FileTexts, HubTexts
+from data.tagging import TaggedSentence
 from data.tokenizers import SentencePieceTokenizer, WordTokenizer
+from data.vocabulary import SPECIALS, UNK, Vocabulary
 
 ROWS = [("fine , warm", "good"), ('a "dull" one', "bad"), ("zwölf Töne", "good"), ("so so", "middling")]
 
@@ -21,6 +26,10 @@ def write(path: Path) -> Path:
     names = {"text": [text for text, _ in ROWS], "label": [label for _, label in ROWS]}
     if path.suffix == ".jsonl":
         path.write_text("".join(json.dumps({"text": t, "label": label}) + "\n" for t, label in ROWS), encoding="utf-8")
+    elif path.suffix == ".json":
+        path.write_text(
+            json.dumps([{"text": text, "label": label} for text, label in ROWS], indent=2), encoding="utf-8"
+        )
     elif path.suffix == ".parquet":
         parquet.write_table(pyarrow.table(names), path)
     else:
@@ -41,7 +50,7 @@ def codec(**options: object) -> ClassificationCodec:
     return ClassificationCodec(WordTokenizer(lowercase=True, pretokenized=True), **(defaults | options))
 
 
-@pytest.mark.parametrize("kind", ["csv", "tsv", "jsonl", "parquet"])
+@pytest.mark.parametrize("kind", ["csv", "tsv", "jsonl", "json", "parquet"])
 def test_every_kind_of_file_gives_the_same_rows(tmp_path: Path, kind: str) -> None:
     examples = texts(write(tmp_path / f"train.{kind}")).read_split("train")
     assert [tuple(example.content()) for example in examples] == ROWS
@@ -49,7 +58,7 @@ def test_every_kind_of_file_gives_the_same_rows(tmp_path: Path, kind: str) -> No
 
 
 @pytest.mark.parametrize(
-    "name, content, said",
+    "name, content, message",
     [
         ("a.csv", b"text,sign\nfine,good\n", r"a\.csv:1: there is no column 'label'; it has text, sign"),
         ("a.csv", b"text,label\nfine,good\n ,bad\n", r"a\.csv:3: there is no text in column 'text'"),
@@ -62,13 +71,26 @@ def test_every_kind_of_file_gives_the_same_rows(tmp_path: Path, kind: str) -> No
         ("a.jsonl", b'{"text": "fine", "label": 0.5}\n', r"a\.jsonl:1: 0\.5 in column 'label' is not a label"),
         ("a.jsonl", b'{"text": 3, "label": "good"}\n', r"a\.jsonl:1: there is no text"),
         ("a.jsonl", b"", r"a\.jsonl: the train split is empty"),
+        ("a.jsonl", b'{"text": "fine", "label": ' + b"1" * 4301 + b"}", r"a\.jsonl:1: a number .* too many digits"),
+        ("a.jsonl", b"[" * 100_000, r"a\.jsonl:1: the JSON has too many brackets"),
+        ("a.json", b"[" * 100_000, r"a\.json: the JSON has too many brackets"),
+        ("a.json", b'[{"text": "fine", "label": "x"}, 3]', r"a\.json, row 2: every row must be a JSON object"),
+        ("a.json", b'[{"text": "fine"', r"a\.json: not JSON \(Expecting"),
+        ("a.csv", b"text,label,text\nfine,good,warm\n", r"a\.csv:1: there are 2 columns 'text'"),
+        ("a.tsv", b"text\tlabel\nfine\tgood\tmore\n", r"a\.tsv:2: 3 cells in a row under 2 column names"),
+        (
+            "a.csv",
+            b"sign\n",
+            r"data\.text_column=NAME, or, if the file has no header line, .* data\.columns=\[\.\.\.\]",
+        ),
         ("a.parquet", b"no", r"a\.parquet: not a Parquet file"),
+        ("a.csv.gz", b"no", r"a\.csv\.gz: the gzip file is damaged"),
         ("a.xlsx", b"no", r"a\.xlsx: files end in \.csv, \.tsv, \.jsonl, \.json, \.parquet"),
     ],
 )
-def test_a_mistake_in_a_file_is_named_by_file_and_line(tmp_path: Path, name: str, content: bytes, said: str) -> None:
+def test_a_mistake_in_a_file_is_named_by_file_and_line(tmp_path: Path, name: str, content: bytes, message: str) -> None:
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         texts(tmp_path / name).read_split("train")
 
 
@@ -86,6 +108,100 @@ def test_a_label_unknown_to_training_is_named(tmp_path: Path) -> None:
         Corpus(source, codec())
 
 
+@pytest.mark.parametrize("value", [datetime(1999, 1, 1), b"\xff", 10**40], ids=str)
+def test_values_that_are_no_text_or_no_python_value_are_named(tmp_path: Path, value: object) -> None:
+    kind = pyarrow.decimal256(60) if isinstance(value, int) else None
+    table = pyarrow.table({"text": pyarrow.array([value], kind), "label": ["x"]})
+    if isinstance(value, datetime):  # a year that Python has not
+        table = table.set_column(0, "text", pyarrow.array([10**12]).cast(pyarrow.timestamp("s")))
+    parquet.write_table(table, tmp_path / "a.parquet")
+    with pytest.raises(InputError, match=r"a\.parquet.*(cannot represent|there is no text)"):
+        texts(tmp_path / "a.parquet").read_split("train")
+
+
+def test_messages_repeat_at_most_80_characters_of_the_input(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("text,label\nfine,good\n")
+    for name, content in {
+        "a.csv": "x" * 5000 + "\n",
+        "b.jsonl": json.dumps({"text": "fine", "label": ["x" * 5000]}),
+        "c.csv": "text,label\nfine," + "y" * 5000,
+    }.items():
+        (tmp_path / name).write_text(content)
+        with pytest.raises(InputError) as error:
+            Corpus(texts(write(tmp_path / "train.csv"), tmp_path / name), codec())
+        assert 80 < len(str(error.value)) < 500 and "…" in str(error.value)
+
+
+def test_files_that_cannot_be_opened_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match=r"x… cannot be read: File name too long"):
+        texts(tmp_path / f"{'x' * 300}.csv").read_split("train")
+    with pytest.raises(InputError, match="There is no file"):
+        texts(tmp_path / "a\0.csv").read_split("train")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    path = write(tmp_path / "a.csv")
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(InputError, match=r"a\.csv cannot be read: Permission denied"):
+        texts(path).read_split("train")
+
+
+PLAIN_TSV = {
+    "a quoted first word": '"Great" said nobody\tneg\nfine day\tpos\n',
+    "quotes that would swallow rows": 'first\tpos\n"second\tneg\nthird\tpos\nfourth"\tneg\n',
+    "open to the end of the file": 'one\tpos\n"two\tneg\nthree\tpos\n',
+    "inside": 'he said "no" twice\tneg\na 5" disc\tpos\n',
+    "one whole cell": '"To be or not to be"\tpos\nplain\tneg\n',
+}
+
+
+@pytest.mark.parametrize("content", PLAIN_TSV.values(), ids=PLAIN_TSV.keys())
+def test_quotation_marks_in_tsv_are_text(tmp_path: Path, content: str) -> None:
+    (tmp_path / "a.tsv").write_text("text\tlabel\n" + content)
+    examples = texts(tmp_path / "a.tsv").read_split("train")
+    assert "".join(f"{example.text}\t{example.label}\n" for example in examples) == content
+    (tmp_path / "b.tsv").write_text("id\tlabel\ttext\n" + "".join(f"1\t{e.label}\t{e.text}\n" for e in examples))
+    assert [e.text for e in texts(tmp_path / "b.tsv").read_split("train")] == [e.text for e in examples]
+
+
+@pytest.mark.parametrize("quoting", [csv.QUOTE_MINIMAL, csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC])
+def test_tsv_with_consistent_quotes_is_unquoted(tmp_path: Path, quoting: int) -> None:
+    rows = [["text", "label"], ['a "dull" one', "x"], ["fine", "y"], ['"warm" and\tlong', "x"], ["two\nlines", "y"]]
+    for size in (3, 5):
+        with (tmp_path / "a.tsv").open("w", newline="") as file:
+            csv.writer(file, delimiter="\t", quoting=quoting, lineterminator="\n").writerows(rows[:size])
+        examples = texts(tmp_path / "a.tsv").read_split("train")
+        assert [list(example.content()) for example in examples] == rows[1:size]
+
+
+def test_a_cell_of_csv_may_have_several_lines_and_errors_name_the_right_one(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text('text,label\n"line one\nline ""two""\n\nline four",pos\n"a, b",neg\n')
+    examples = texts(tmp_path / "a.csv").read_split("train")
+    assert [e.content() for e in examples] == [('line one\nline "two"\n\nline four', "pos"), ("a, b", "neg")]
+    assert examples[1].place.endswith("a.csv:6")
+
+
+def test_half_an_emoji_in_json_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(
+        r'{"text": "so happy \ud83d", "label": "p\udc00"}' + "\n" + r'{"text": "\ud83d\ude00", "label": "q"}' + "\n"
+    )
+    examples = texts(tmp_path / "a.jsonl").read_split("train")
+    assert [e.content() for e in examples] == [("so happy \ufffd", "p\ufffd"), ("\U0001f600", "q")]
+
+
+def test_the_content_hash_is_that_of_prefixed_utf8_bytes() -> None:
+    one = hashlib.sha256("t2:s5:schöns1:x".encode()).hexdigest()
+    assert content_hash([LabelledText("schön"[:4], "x")]) != one
+    assert (
+        content_hash([LabelledText("schön"[:4] + "n", "x")]) == hashlib.sha256("t2:s6:schöns1:x".encode()).hexdigest()
+    )
+    assert content_hash([LabelledText("ab", "c")]) != content_hash([LabelledText("a", "bc")])
+    words = TaggedSentence(("a", "b"), ("X", "Y"))
+    assert content_hash([words]) == hashlib.sha256(b"t2:t2:s1:as1:bt2:s1:Xs1:Y").hexdigest()
+    assert content_hash([LabelledText("a", "b", {"distance": 3}, "a.csv:1")]) == content_hash([LabelledText("a", "b")])
+
+
 def test_validation_is_held_out_with_the_same_shares_of_labels(tmp_path: Path) -> None:
     path = tmp_path / "train.csv"
     path.write_text("text,label\n" + "".join(f"text {i},{'a' if i % 4 else 'b'}\n" for i in range(200)))
@@ -96,6 +212,33 @@ def test_validation_is_held_out_with_the_same_shares_of_labels(tmp_path: Path) -
     train = {example.text for example in corpora[0].splits["train"].examples}
     assert len(train) == 180 and not train & set(held[0])
     assert "no validation split" in corpora[0].notes[0] and "no test score" in corpora[0].notes[1]
+
+
+@pytest.mark.parametrize(
+    "labels",
+    ["abababab", "aaaabbbb", "aaaaaaab", [str(n // 4) for n in range(600)], "ab" * 4 + "c", "aa"],
+    ids=["eight rows", "in order", "one alone", "150 classes of four", "a label once", "two rows"],
+)
+def test_a_part_of_small_data_is_held_out_and_training_keeps_every_label(labels: list[str]) -> None:
+    rows = [LabelledText(f"text {n}", label) for n, label in enumerate(labels)]
+    train, held = hold_out(rows, 0.1, seed=0)
+    assert len(held) == max(1, round(len(rows) / 10)) and len(train) + len(held) == len(rows)
+    assert {row.label for row in train} == set(labels)
+    assert len({hold_out(rows, 0.1, seed)[1][0].text for seed in range(9)}) > 1
+
+
+def test_data_too_small_to_hold_out_asks_for_a_validation_split(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("text,label\none,a\ntwo,b\nthree,c\n")
+    with pytest.raises(InputError, match=r"too small to hold out .* a validation split \(data\.validation=F\)"):
+        Corpus(texts(tmp_path / "a.csv"), codec())
+
+
+@pytest.mark.parametrize("fraction", [0, 1, -0.1, 1.5, float("nan"), float("inf"), "much", True, None])
+def test_the_held_out_fraction_is_checked(tmp_path: Path, fraction: object) -> None:
+    with pytest.raises(InputError, match=r"split\.validation_share=.*: must be "):
+        Corpus(texts(write(tmp_path / "a.csv")), codec(), validation_share=fraction)
+    with pytest.raises(InputError, match=r"split\.split_seed=x: must be a whole number"):
+        Corpus(texts(write(tmp_path / "a.csv")), codec(), split_seed="x")
 
 
 def test_neighbours_are_held_out_in_whole_groups() -> None:
@@ -194,6 +337,83 @@ def test_sentencepiece_learns_the_same_bytes_twice() -> None:
         models.append(tokenizer.model)
     assert models[0] == models[1]
     assert tokenizer.join(tokenizer.split("Warm töne")) == "warm töne"
+
+
+def test_sentencepiece_learns_from_long_sentences_too() -> None:
+    tokenizer = SentencePieceTokenizer(vocab_size=40, model_type="unigram", lowercase=True)
+    tokenizer.fit(["a short text about b"] * 9 + ["zebra" + " zebra" * 2000])
+    assert "z" in "".join(tokenizer.inventory)
+
+
+@pytest.mark.parametrize("model_type", ["unigram", "bpe"])
+@pytest.mark.parametrize("texts", [[""], ["\ufeff", " "], ["x" * 70_000], ["</s> <unk> <pad>"] * 9])
+def test_sentencepiece_never_ends_the_process(model_type: str, texts: list[str]) -> None:
+    tokenizer = SentencePieceTokenizer(vocab_size=40, model_type=model_type, lowercase=True)
+    if not "".join(texts).strip("\ufeff "):
+        with pytest.raises(InputError, match="has no visible characters"):
+            tokenizer.fit(texts)
+    else:
+        tokenizer.fit(texts)
+        assert tokenizer.join(tokenizer.split(texts[0])) == texts[0]
+
+
+@pytest.mark.parametrize("pieces", [list(SPECIALS), ["a", "</s>", "<pad>"], ["<unk>"]])
+def test_text_that_looks_like_a_special_symbol_is_a_symbol_of_its_own(tmp_path: Path, pieces: list[str]) -> None:
+    vocabulary = Vocabulary.of_text(pieces, min_count=1, max_size=None)
+    ids = vocabulary.encode([*pieces, "unseen"])
+    assert sorted(ids[:-1]) == list(range(4, 4 + len(pieces))) and ids[-1] == UNK
+    assert vocabulary.decode(ids[:-1]) == pieces and vocabulary.decode(range(4)) == list(SPECIALS)
+    vocabulary.save(tmp_path / "v.json")
+    assert Vocabulary.load(tmp_path / "v.json").encode(pieces) == ids[:-1]
+    labels = Vocabulary.of_labels(pieces)
+    labels.save(tmp_path / "l.json")
+    assert sorted(Vocabulary.load(tmp_path / "l.json").encode(pieces)) == list(range(len(pieces)))
+
+
+@pytest.mark.parametrize("content", [None, "", "{", "3", '{"a": 1}', "[1, 2]", '["a", "a"]', "[" * 10_000, "\xff"])
+def test_a_damaged_vocabulary_is_named(tmp_path: Path, content: str | None) -> None:
+    if content is not None:
+        (tmp_path / "vocabulary.json").write_bytes(content.encode("latin-1"))
+    with pytest.raises(InputError, match=r"vocabulary\.json is .*the run folder is damaged"):
+        Vocabulary.load(tmp_path / "vocabulary.json")
+
+
+def test_a_vocabulary_keeps_the_most_frequent_symbols() -> None:
+    pieces = list("aaabbbccd")
+    assert Vocabulary.of_text(pieces, min_count=2, max_size=None).symbols[4:] == ["a", "b", "c"]
+    assert Vocabulary.of_text(pieces, min_count=1, max_size=6).symbols[4:] == ["a", "b"]
+    assert len(Vocabulary.of_text(pieces, min_count=1, max_size=4)) == 4
+    with pytest.raises(InputError, match=r"codec\.vocab_size=3: must be at least 4"):
+        Vocabulary.of_text(pieces, min_count=1, max_size=3)
+
+
+SCRIPTS = {
+    "Hindi": "हिन्दी में अच्छी किताब",
+    "Bengali": "বাংলা ভাষায় সুন্দর গল্প",
+    "Tamil": "தமிழ் மொழியில் நல்ல",
+    "Thai": "ภาษาไทย ที่นี่ น้ำ",
+    "Arabic with vowels": "كِتَابٌ مُحَمَّدٌ جَمِيلٌ",
+    "Hebrew with points": "שָׁלוֹם עֲלֵיכֶם",
+    "decomposed French": "l’e\u0301te\u0301 a\u0300 la cafe\u0301te\u0301ria".removeprefix("l’"),
+    "Vietnamese": "Tiếng Việt rất hay",
+    "decomposed Vietnamese": "Tie\u0302\u0301ng Vie\u0323\u0302t",
+    "Korean": "한국어 영화가 좋아요",
+    "Chinese": "我 喜欢 这部 电影",
+    "Japanese": "とても おもしろい が\u3099 映画",
+    "Persian with joiners": "می\u200cخواهم نمی\u200cدانم",
+    "Sinhala with joiners": "ශ්\u200dරී ලංකා",
+    "Khmer": "ភាសា ខ្មែរ",
+    "Tibetan": "བོད་ སྐད་",
+    "emoji": "👍🏽 ❤️ 👨‍👩‍👧",
+}
+
+
+@pytest.mark.parametrize("text", SCRIPTS.values(), ids=SCRIPTS.keys())
+def test_words_of_every_script_stay_whole(text: str) -> None:
+    split = WordTokenizer(lowercase=False, pretokenized=False).split
+    words = [word.rstrip("་") for word in text.split()]
+    assert [piece for piece in split(text) if piece != "་"] == words
+    assert split(f"“{words[0]}”, {words[-1]}!") == ["“", words[0], "”", ",", words[-1], "!"]
 
 
 @pytest.mark.parametrize("keep, left", [("start", "a b c"), ("end", "c d e"), ("both", "a d e")])

@@ -15,6 +15,7 @@ from omegaconf import DictConfig
 from data import conllu
 from data.corpus import Corpus
 from data.errors import InputError
+from data.sources.tagged import ColumnFiles
 from data.sources.treebanks import HUB_TAGS, FileTreebank, Treebank
 from data.tagging import TaggedSentence, TaggingCodec
 from data.vocabulary import BOS, EOS, PAD, UNK
@@ -120,6 +121,50 @@ def test_long_words_keep_both_ends(codec: TaggingCodec) -> None:
 def test_a_character_of_one_word_alone_stands_for_the_unknown(codec: TaggingCodec) -> None:
     assert "v" not in codec.characters.ids and "e" in codec.characters.ids
     assert codec.spelling("veß") == [BOS, UNK, codec.characters.ids["e"], UNK, EOS]
+
+
+def test_words_that_look_like_special_symbols_are_words(codec: TaggingCodec) -> None:
+    words = ("<s>", "the", "<unk>", "<pad>", "</s>")
+    codec.fit([TaggedSentence(words, ("X",) * 5)] * 2)
+    assert sorted(map(codec.word_id, words)) == [4, 5, 6, 7, 8]
+    assert codec.vocabulary.decode(map(codec.word_id, words)) == list(words)
+
+
+def test_long_training_sentences_are_cut_and_others_are_not() -> None:
+    codec = TaggingCodec(True, min_count=1, vocab_size=None, max_characters=6, max_length=3)
+    examples = [sentence(number) for number in range(40)]
+    codec.fit(examples)
+    training, others = codec.encode_training(examples), codec.encode(examples)
+    assert training.num_cut == sum(len(example.words) > 3 for example in examples) > 0 == others.num_cut
+    assert training.lengths.tolist() == [min(3, len(example.words)) for example in examples]
+    assert others.lengths.tolist() == [len(example.words) for example in examples]
+    first = training.batch(np.arange(1))
+    assert codec.decode(first.targets.tolist()) == [examples[0].tags[:3]]
+    with pytest.raises(InputError, match=r"codec\.max_length=0: must be at least 1, or null"):
+        TaggingCodec(True, 1, None, 6, max_length=0)
+
+
+COLUMNS = """-DOCSTART- -X- O O
+
+EU NNP I-NP I-ORG
+rejects VBZ I-VP O
+
+-DOCSTART- -X- O O
+Peter NNP I-NP I-PER
+"""
+
+
+@pytest.mark.parametrize("separator", [" ", "  ", "\t"])
+@pytest.mark.parametrize("column, tags", [(-1, ["I-ORG", "O", "I-PER"]), (1, ["NNP", "VBZ", "NNP"])])
+def test_column_files_as_those_of_conll_2003(tmp_path: Path, separator: str, column: int, tags: list[str]) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text(COLUMNS.replace(" ", separator))
+    files = {"train": str(path), "validation": None, "test": None}
+    examples = ColumnFiles(**files, word_column=0, tag_column=column).read_split("train")
+    assert [example.words for example in examples] == [("EU", "rejects"), ("Peter",)]
+    assert [tag for example in examples for tag in example.tags] == tags
+    with pytest.raises(InputError, match=r"a\.txt:3: there is no value in column 4 \(data\.tag_column\) of 4"):
+        ColumnFiles(**files, word_column=0, tag_column=4).read_split("train")
 
 
 @pytest.mark.parametrize("lowercase, expected", [(True, ["dog", "dog", "ann"]), (False, ["dog", "dog", "Ann"])])

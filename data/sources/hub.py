@@ -1,5 +1,6 @@
 """Data sets on the Hugging Face hub, or in local folders in the layout of the hub."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -82,7 +83,11 @@ class HubReader(DatasetReader[Example]):
         except ValueError as error:
             if config is None or "BuilderConfig" not in str(error):
                 raise
-            builder = datasets.load_dataset_builder(place, data_dir=config, **options)  # a folder of the repository
+            config, options["data_dir"] = None, config  # a folder of the repository
+            try:
+                builder = datasets.load_dataset_builder(place, **options)
+            except (ValueError, OSError):
+                raise error from None
         if hasattr(builder.config, "keep_default_na"):  # in CSV files, "null" and "NA" are words
             builder = datasets.load_dataset_builder(place, config, keep_default_na=False, **options)
         return builder
@@ -105,8 +110,10 @@ class HubReader(DatasetReader[Example]):
         from huggingface_hub.errors import HfHubHTTPError
 
         reason = first_line(error)
-        if "onfig" in reason and "available" in reason.lower():
-            raise InputError(f"{self.name}: {reason}: choose one with data.config=NAME.") from error
+        if names := re.search(r"(?i)config.*available.*?\[(.*?)\]", str(error), re.DOTALL):
+            raise InputError(
+                f"{self.name} has the data sets {shorten(names[1], 400)}: choose one with data.config=NAME."
+            ) from error
         if self.path is not None:
             raise InputError(f"data.path={self.path} cannot be read as {self.name}: {reason}.") from error
         if isinstance(error, (HfHubHTTPError, OSError)):

@@ -1,0 +1,226 @@
+"""Data sets in the layout of the hub by name alone: class names from the features, columns found where they can be."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import ROOT, options
+from datasets import ClassLabel, Dataset, Features, List, Translation, Value
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from data.corpus import Corpus, DatasetReader
+from data.errors import InputError
+from training.build import build
+
+SHARED = ROOT.parent / "shared" / "data"
+
+
+def save(folder: Path, features: dict[str, Any], **columns: list[Any]) -> Path:
+    """A Parquet data set with the same train and test rows."""
+    for split in ("train", "test"):
+        Dataset.from_dict(columns, features=Features(features)).to_parquet(folder / f"{split}.parquet")
+    return folder
+
+
+@pytest.fixture
+def read(composed: Callable[..., DictConfig]) -> Callable[..., DatasetReader[Any]]:
+    """``read(task, data, folder, *overrides)``: the reader that the command line gives."""
+
+    def make(task: str, data: str, folder: Path, *overrides: str) -> DatasetReader[Any]:
+        return build(composed(task, f"data={data}", f"data.path={folder}", *overrides).data)
+
+    return make
+
+
+def test_columns_and_class_names_come_from_the_features(read: Callable, tmp_path: Path) -> None:
+    features = {"idx": Value("int32"), "remark": Value("string"), "stars": ClassLabel(names=["one", "two"])}
+    save(tmp_path, features, idx=[7, 8], remark=["dull", "warm"], stars=[0, 1])
+    reader = read("sentiment", "hub", tmp_path)
+    assert [example.content() for example in reader.read_split("train")] == [("dull", "one"), ("warm", "two")]
+    assert reader.read_split("validation") is None
+    assert reader.name == tmp_path.name and reader.origin() == {"source": "local copy", "revision": None}
+
+
+def test_usual_names_decide_between_candidates(read: Callable, tmp_path: Path) -> None:
+    (tmp_path / "train.jsonl").write_text(
+        json.dumps({"title": "T", "text": "fine", "label": "good", "votes": 3}) + "\n"
+    )
+    assert read("sentiment", "hub", tmp_path).read_split("train")[0].content() == ("fine", "good")
+
+
+@pytest.mark.parametrize(
+    "row, missing",
+    [
+        (
+            {"one": "a", "two": "b", "three": "c"},
+            r"data\.label_column=NAME .*one \(text\), two \(text\), three \(text\)",
+        ),
+        (
+            {"one": "a", "two": "b", "label": 1},
+            r"data\.text_column=NAME .*one \(text\), two \(text\), label \(number\)",
+        ),
+        ({"label": 1}, r"data\.text_column=NAME .*label \(number\)"),
+    ],
+)
+def test_several_candidates_are_listed(read: Callable, tmp_path: Path, row: dict[str, Any], missing: str) -> None:
+    (tmp_path / "train.jsonl").write_text(json.dumps(row) + "\n")
+    with pytest.raises(InputError, match=missing):
+        read("sentiment", "hub", tmp_path).read_split("train")
+
+
+def test_configured_columns_are_read(read: Callable, tmp_path: Path) -> None:
+    (tmp_path / "train.jsonl").write_text(json.dumps({"one": "a", "two": "b", "three": "c"}) + "\n")
+    chosen = ["data.text_column=two", "data.label_column=three"]
+    assert read("sentiment", "hub", tmp_path, *chosen).read_split("train")[0].content() == ("b", "c")
+    names = ["data.text_column=[four,one]", "data.label_column=three"]
+    assert read("sentiment", "hub", tmp_path, *names).read_split("train")[0].content() == ("a", "c")
+    with pytest.raises(InputError, match=r"there is no column 'five'; .*data\.label_column=NAME"):
+        read("sentiment", "hub", tmp_path, "data.text_column=two", "data.label_column=five").read_split("train")
+
+
+def test_words_such_as_null_stay_words_in_csv(read: Callable, tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text("text,label\nnull,NA\nNone,nan\n")
+    examples = read("sentiment", "hub", tmp_path).read_split("train")
+    assert [example.content() for example in examples] == [("null", "NA"), ("None", "nan")]
+
+
+def test_a_changed_file_is_read_anew_though_its_time_stays(read: Callable, tmp_path: Path) -> None:
+    file = tmp_path / "train.csv"
+    for label in ("good", "evil"):
+        file.write_text(f"text,label\nfine,{label}\n")
+        os.utime(file, (1_700_000_000, 1_700_000_000))
+        assert read("sentiment", "hub", tmp_path).read_split("train")[0].label == label
+
+
+def test_one_of_several_data_sets_is_chosen_by_config(read: Callable, tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        (tmp_path / name / "train").mkdir(parents=True)
+        (tmp_path / name / "train" / "0000.jsonl").write_text(json.dumps({"text": name, "label": "x"}) + "\n")
+    assert read("sentiment", "hub", tmp_path, "data.config=second").read_split("train")[0].text == "second"
+    card = "---\nconfigs:\n" + "".join(
+        f"- config_name: {name}\n  data_files: {other}/train/*.jsonl\n"
+        for name, other in (("a", "first"), ("b", "second"))
+    )
+    (tmp_path / "README.md").write_text(card + "---\n")
+    assert read("sentiment", "hub", tmp_path, "data.config=b").read_split("train")[0].text == "second"
+    for overrides in ([], ["data.config=c"]):
+        with pytest.raises(InputError, match=r"has the data sets 'a', 'b': choose one with data\.config=NAME"):
+            read("sentiment", "hub", tmp_path, *overrides).read_split("train")
+
+
+def test_tags_are_named_by_the_features(read: Callable, tmp_path: Path) -> None:
+    tags = {name: List(ClassLabel(names=["O", "PER"])) for name in ("chunk_tags", "ner_tags")}
+    features = {"id": Value("string"), "tokens": List(Value("string")), **tags}
+    rows = {
+        "id": ["0", "1"],
+        "tokens": [["Ann", "sees"], ["it"]],
+        "chunk_tags": [[0, 0], [0]],
+        "ner_tags": [[1, 0], [0]],
+    }
+    save(tmp_path, features, **rows)
+    with pytest.raises(
+        InputError, match=r"data\.tag_column=NAME .*chunk_tags \(list of class\), ner_tags \(list of class\)"
+    ):
+        read("tagging", "hub_tags", tmp_path).read_split("train")
+    reader = read("tagging", "hub_tags", tmp_path, "data.tag_column=ner_tags")
+    assert [e.content() for e in reader.read_split("test")] == [(("Ann", "sees"), ("PER", "O")), (("it",), ("O",))]
+
+
+def test_ranges_and_empty_nodes_of_treebanks_on_the_hub_are_no_words(read: Callable, tmp_path: Path) -> None:
+    names = ["_", "AUX", "PART", "VERB"]
+    features = {
+        "tokens": List(Value("string")),
+        "lemmas": List(Value("string")),
+        "upos": List(ClassLabel(names=names)),
+        "head": List(Value("string")),
+    }
+    save(
+        tmp_path / "xx_test",
+        features,
+        tokens=[["Don't", "Do", "n't", "you", "go"]],
+        lemmas=[["_", "do", "not", "you", "go"]],
+        upos=[[0, 1, 2, 3, 3]],
+        head=[["None", "3", "3", "None", "0"]],
+    )
+    reader = read("tagging", "hub_tags", tmp_path, "data.config=xx_test")
+    assert reader.read_split("train")[0].content() == (("Do", "n't", "go"), ("AUX", "PART", "VERB"))
+
+
+@pytest.mark.parametrize(
+    "row, said",
+    [
+        (
+            {"tokens": ["a", "b"], "tags": ["X"]},
+            r"train\.jsonl:2: the columns 'tokens' and 'tags' must be lists of the same",
+        ),
+        ({"tokens": "a", "tags": ["X"]}, r"train\.jsonl:2: the columns 'tokens' and 'tags' must be lists"),
+        ({"tokens": ["a", None], "tags": ["X", "X"]}, r"train\.jsonl:2: None is not a word"),
+        ({"tokens": ["a"], "tags": [["X"]]}, r"train\.jsonl:2: \['X'\] is not a tag"),
+    ],
+)
+def test_rows_that_are_no_tagged_sentences_are_named(read: Callable, tmp_path: Path, row: dict, said: str) -> None:
+    good = {"tokens": ["a"], "tags": ["X"]}
+    (tmp_path / "train.jsonl").write_text("".join(json.dumps(r) + "\n" for r in (good, row)))
+    with pytest.raises(InputError, match=said):
+        read("tagging", "hub_tags", tmp_path).read_split("train")
+
+
+@pytest.mark.parametrize("nested", [True, False])
+def test_pairs_are_read_from_translation_rows_and_from_columns(read: Callable, tmp_path: Path, nested: bool) -> None:
+    languages = ["data.source=de", "data.target=en"]
+    if nested:
+        features = {"id": Value("string"), "translation": Translation(languages=["de", "en"])}
+        save(tmp_path, features, id=["0"], translation=[{"de": "eins", "en": "one"}])
+    else:
+        save(tmp_path, {"de": Value("string"), "en": Value("string")}, de=["eins"], en=["one"])
+    assert read("translation", "hub_pairs", tmp_path, *languages).read_split("train") == [("eins", "one")]
+    with pytest.raises(InputError, match=r"there is no column 'fr'; it has .*de, en.*data\.target=NAME"):
+        read("translation", "hub_pairs", tmp_path, "data.source=de", "data.target=fr").read_split("train")
+
+
+def test_a_data_set_needs_a_repository_or_a_folder(composed: Callable[..., DictConfig]) -> None:
+    with pytest.raises(InputError, match=r"data\.repository=OWNER/NAME or data\.path=DIR"):
+        build(composed("sentiment", "data=hub").data)
+
+
+def test_limit_takes_a_seeded_part_of_every_split(composed: Callable[..., DictConfig], tmp_path: Path) -> None:
+    rows = [{"text": f"text {n}", "label": "xy"[n % 2]} for n in range(50)]
+    for split in ("train", "validation"):
+        (tmp_path / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    def drawn(*overrides: str) -> list[str]:
+        cfg = composed("sentiment", "data=hub", f"data.path={tmp_path}", "codec.min_count=1", *overrides)
+        corpus: Corpus[Any] = Corpus(build(cfg.data), build(cfg.codec), **cfg.split)
+        assert {len(split) for split in corpus.splits.values()} == {cfg.limit or 50}
+        if cfg.limit:
+            assert f"limit={cfg.limit}: {cfg.limit} of 50 train examples are used." in corpus.notes
+        return [example.text for example in corpus.splits["train"].examples]
+
+    every, first, again, other = drawn(), drawn("limit=9"), drawn("limit=9"), drawn("limit=9", "split.split_seed=1")
+    assert first == again != other
+    assert first != every[:9] and first == [text for text in every if text in first]
+    with pytest.raises(InputError, match=r"limit=0: must be a whole number greater than 0, or null"):
+        drawn("limit=0")
+
+
+@pytest.mark.parametrize("data", options("data"))
+def test_every_data_config_names_a_reader_with_its_keys(data: str) -> None:
+    cfg = OmegaConf.load(ROOT / "conf" / "data" / f"{data}.yaml")
+    if "defaults" in cfg:
+        cfg = OmegaConf.merge(OmegaConf.load(ROOT / "conf" / "data" / f"{cfg.pop('defaults')[0]}.yaml"), cfg)
+    given = {key: "x" for key in ("train", "source") if OmegaConf.is_missing(cfg, key)}
+    given |= {"repository": "a/b"} if "repository" in cfg and cfg.repository is None else {}
+    given |= {"target": "y"} if OmegaConf.is_missing(cfg, "target") else {}
+    assert isinstance(instantiate(OmegaConf.merge(cfg, given)), DatasetReader)
+
+
+@pytest.mark.parametrize("data", ["sst2", "customer_reviews", "mpqa_opinions", "subjectivity"])
+def test_public_data_sets_are_read_without_column_names(read: Callable, data: str) -> None:
+    if not (SHARED / data).is_dir():
+        pytest.skip(f"no copy of {data} in {SHARED}")
+    examples = read("sentiment", "hub", SHARED / data).read_split("test")
+    assert len({example.label for example in examples}) == 2 and len(examples) > 300
