@@ -10,14 +10,13 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import torch
 from hydra import compose, initialize
 
-from data.corpus import Corpus
 from training.build import build
 from training.device import bound_kernel_cache, choose_device, hardware_name
+from training.recipe import read
 from training.trainer import Trainer
 
 STEPS, RUNS = 20, 5
@@ -32,7 +31,7 @@ def trainer_of(task: str, options: list[str]) -> Trainer:
     device = choose_device(cfg.device)
     bound_kernel_cache()
     torch.manual_seed(cfg.seed)
-    corpus: Corpus[Any] = Corpus(build(cfg.data), build(cfg.codec), **cfg.split)
+    cfg, corpus = read(cfg)
     model = build(cfg.model, **corpus.sizes).to(device)
     optimizer, schedule = build(cfg.optimizer)(model.parameters()), build(cfg.schedule)
     nowhere = Path(tempfile.gettempdir())  # nothing is written

@@ -60,6 +60,7 @@ def files(reviews: Path) -> list[str]:
     """The overrides that read ``reviews``."""
     return [
         "data=files",
+        "recipe=embedded",
         "codec.min_count=1",
         *(f"data.{split}={reviews / split}.jsonl" for split in ("train", "validation", "test")),
     ]

@@ -14,6 +14,7 @@ from data.corpus import Corpus
 from models.encoder import Encoding
 from training.build import build
 from training.folders import config_id
+from training.recipe import read
 
 TASKS = [path.stem for path in sorted(CONF.glob("*.yaml")) if path.stem != "base"]
 EXPERIMENTS = [path.relative_to(CONF / "experiment") for path in sorted((CONF / "experiment").rglob("*.yaml"))]
@@ -54,8 +55,8 @@ def test_every_tokenizer_reads_new_text_after_a_reload(
     composed: Callable, files: list[str], tmp_path: Path, tokenizer: str
 ) -> None:
     size = ["codec.tokenizer.vocab_size=22"] if tokenizer == "sentencepiece" else []
-    cfg = composed("sentiment", f"tokenizer={tokenizer}", *size, *files)
-    codec = corpus_of(cfg).codec
+    cfg, corpus = read(composed("sentiment", f"tokenizer={tokenizer}", *size, *files, "recipe=adaptive"))
+    codec = corpus.codec
     codec.save(tmp_path)
     again = build(cfg.codec)
     again.load(tmp_path)

@@ -72,7 +72,7 @@ def codec() -> TaggingCodec:
 
 
 def ewt(treebank: Path) -> list[str]:
-    return ["data=ud_english_ewt", f"data.path={treebank}"]
+    return ["data=ud_english_ewt", "recipe=embedded", f"data.path={treebank}"]
 
 
 @pytest.fixture

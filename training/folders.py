@@ -17,7 +17,7 @@ WEIGHTS, CHECKPOINT = "model.safetensors", "checkpoint.pt"
 
 SCHEMA = 1  # of result.json
 
-NOT_THE_EXPERIMENT = ("hydra", "seed", "device", "threads", "resume", "on_error", "sweep", "experiment")
+NOT_THE_EXPERIMENT = ("hydra", "seed", "device", "threads", "resume", "on_error", "sweep", "experiment", "recipe")
 PATHS = ("path", "train", "validation", "test")  # keys of ``data`` that say where files lie on this machine
 
 

@@ -15,7 +15,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from data.corpus import Codec, Corpus
+from data.corpus import Corpus
 from data.errors import InputError
 from data.writing import write_text
 from training.build import build, check_types
@@ -26,6 +26,7 @@ from training.interrupt import stop_on_termination
 from training.load import load_config
 from training.model import TaskModel
 from training.plots import learning_curve
+from training.recipe import has_recipe, read
 from training.result import Result, environment
 from training.size import match_parameters
 from training.summary import show
@@ -107,11 +108,11 @@ def train(cfg: DictConfig, directory: Path, result: Result) -> float:
     be_deterministic(device)
     torch.manual_seed(cfg.seed)
 
-    codec: Codec[Any] = build(cfg.codec)
-    corpus: Corpus[Any] = Corpus(build(cfg.data), codec, **cfg.split)
+    cfg, corpus = read(cfg)
     for note in corpus.notes:
         log.info("%s", note)
     cfg = match_parameters(cfg, counter(corpus.sizes))
+    check_unfinished_run(cfg, directory)
     result.add(config_id=config_id(cfg))
     model: TaskModel = build(cfg.model, **corpus.sizes).to(device)
     if cfg.get("embeddings") is not None:
@@ -127,7 +128,7 @@ def train(cfg: DictConfig, directory: Path, result: Result) -> float:
     result.add(data=corpus.description(), parameters=parameters, environment=environment(device))
     log.info("%s, %s parameters, %s, %s, %s", result.title, f"{parameters:,}", device, trainer.precision, kernel)
 
-    codec.save(directory)
+    corpus.codec.save(directory)
     write_text(directory / CONFIG, OmegaConf.to_yaml(cfg, resolve=True))
     if cfg.resume and not trainer.resume():
         log.info("Nothing to resume: no earlier run of this config and seed stopped after a whole epoch.")
@@ -158,10 +159,11 @@ def start_embeddings(cfg: DictConfig, model: TaskModel, corpus: Corpus[Any]) -> 
 
 
 def sized_by_data(cfg: DictConfig) -> tuple[DictConfig, int]:
-    """The config with matched sizes, and the parameters of its model: what the data decide of both."""
+    """The config with its recipe's choices and matched sizes, and the parameters of its model."""
     key = str([OmegaConf.to_container(cfg[part], resolve=True) for part in ("data", "codec", "split")])
-    if key not in SIZES:
-        SIZES[key] = Corpus(build(cfg.data), build(cfg.codec), **cfg.split).sizes
+    if has_recipe(cfg) or key not in SIZES:  # a recipe's choices depend on more than these parts
+        cfg, corpus = read(cfg)
+        SIZES[key] = corpus.sizes
     count = counter(SIZES[key])
     cfg = match_parameters(cfg, count)
     return cfg, count(cfg)
@@ -202,10 +204,17 @@ def check_folder(cfg: DictConfig, directory: Path) -> None:
     if (directory / CHECKPOINT).is_file():
         if not cfg.resume:
             raise InputError(f"{directory} holds an unfinished run: add resume=true, or choose another folder.")
-        before = load_config(directory)
-        other = cfg.get("match") is None and config_id(before) != config_id(cfg)
-        if other or before.seed != cfg.seed:
-            raise InputError(f"{directory} holds an unfinished run of another config or seed: give the same options.")
+        if cfg.get("match") is None and not has_recipe(cfg):  # else the data decide what the config is
+            check_unfinished_run(cfg, directory)
+
+
+def check_unfinished_run(cfg: DictConfig, directory: Path) -> None:
+    """A run goes on only under the config and the seed that it began with."""
+    if not (directory / CHECKPOINT).is_file():
+        return
+    before = load_config(directory)
+    if config_id(before) != config_id(cfg) or before.seed != cfg.seed:
+        raise InputError(f"{directory} holds an unfinished run of another config or seed: give the same options.")
 
 
 def remove_empty_run(directory: Path) -> None:

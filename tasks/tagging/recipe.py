@@ -1,0 +1,23 @@
+"""The default recipe of tagging: values for languages and tags that nobody here has seen.
+
+Tuned by validation accuracy, with the LSTM and seed 1, on the universal tags of Turkish IMST (3,435 sentences),
+Vietnamese VTB (1,400) and English EWT (12,544, and 1,000 and 4,000 of them).
+"""
+
+from collections.abc import Sequence
+
+from data.tagging import TaggedSentence
+from training.recipe import Choices, batches, between
+
+RATES = {"rnn": 0.001}  # at the rate of the gated cells the vanilla RNN learns little
+
+
+def adapt(train: Sequence[TaggedSentence], choices: Choices) -> None:
+    """Choose what the config leaves to the training split."""
+    words = sum(len(sentence.words) for sentence in train)
+
+    choices.choose("optimizer.lr", RATES.get(choices.cell, 0.003))
+    choices.choose("trainer.batch_tokens", between(300, words / 80, 1000))
+    updates = batches(choices, words, len(train))
+    choices.choose("trainer.max_epochs", between(6, 2500 / updates, 30))
+    choices.choose("trainer.patience", between(3, choices.cfg.trainer.max_epochs / 3, 6))

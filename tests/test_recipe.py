@@ -1,0 +1,170 @@
+"""Promises of the recipes: what data that nobody has tried are trained with, and what a command line changes of it."""
+
+import json
+import logging
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import CONF, assert_learns
+from omegaconf import DictConfig, OmegaConf
+
+from data.errors import InputError
+from training.build import build
+from training.folders import config_id
+from training.recipe import AUTO, Size, read
+
+CJK = "一二三四五六七八九十百千万上下左右東西南北大小中日月火水木金土山川田人口目耳手足車門雨雪花草"
+
+
+def words(count: int, seed: int, between: str = " ") -> str:
+    drawn = random.Random(seed)
+    if between:
+        return between.join(
+            drawn.choice("bcdfg") + drawn.choice("aeiou") + str(drawn.randrange(30)) for _ in range(count)
+        )
+    return "".join(drawn.choices(CJK, k=2 * count))
+
+
+def text_rows(rows: int, labels: int = 2, length: int = 8, between: str = " ") -> list[dict[str, str]]:
+    return [{"text": words(length, row, between), "label": f"label {row % labels}"} for row in range(rows)]
+
+
+def pair_rows(rows: int, between: str = " ") -> list[dict[str, str]]:
+    return [{"de": words(6, row, between), "en": words(5, -row, between)} for row in range(rows)]
+
+
+def sentences(rows: int) -> str:
+    tagged = [
+        "".join(
+            "\t".join([str(number), word, "_", "NOUN" if word[0] == "b" else "VERB", *"______"]) + "\n"
+            for number, word in enumerate(words(6, row).split(), start=1)
+        )
+        for row in range(rows)
+    ]
+    return "".join(f"{lines}\n" for lines in tagged)
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Callable[..., list[str]]:
+    """``own(task, rows, ...)``: the overrides that name files of that many training rows, and nothing else."""
+
+    def write(task: str, rows: int, **kind: object) -> list[str]:
+        if task == "tagging":
+            content, suffix, options = [sentences(rows), sentences(4)], "conllu", ["data=conllu"]
+        else:
+            make = text_rows if task == "sentiment" else pair_rows
+            tables = [make(rows, **kind), make(rows, **kind)[:200]]
+            content = ["".join(json.dumps(row) + "\n" for row in table) for table in tables]
+            suffix = "jsonl"
+            options = ["data=files"] if task == "sentiment" else ["data=parallel", "data.source=de", "data.target=en"]
+        for split, text in zip(("train", "validation"), content, strict=True):
+            (tmp_path / f"{split}.{suffix}").write_text(text)
+            options.append(f"data.{split}={tmp_path / split}.{suffix}")
+        return options
+
+    return write
+
+
+TASKS = [path.name for path in sorted((CONF / "recipe").iterdir()) if path.is_dir()]
+
+
+def left_open(cfg: DictConfig) -> list[str]:
+    parts = OmegaConf.to_container(cfg, resolve=True)
+    del parts["device"], parts["threads"], parts["trainer"]["precision"]  # theirs is the machine's
+    return [key for key, value in OmegaConf.create(parts).items() if AUTO in str(value)]
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_files_alone_settle_every_value(
+    composed: Callable, own: Callable, caplog: pytest.LogCaptureFixture, task: str
+) -> None:
+    caplog.set_level(logging.INFO)
+    before = composed(task, *own(task, 60))
+    after, _ = read(before)
+    assert left_open(before) and not left_open(after)
+    assert f"trainer.max_epochs={after.trainer.max_epochs} " in f"{caplog.text.strip()} "
+    assert before.trainer.max_epochs == AUTO
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_value_that_is_given_stays(composed: Callable, own: Callable, task: str) -> None:
+    given = ["trainer.batch_tokens=97", "optimizer.lr=0.0123"]
+    cfg, _ = read(composed(task, *own(task, 60), *given))
+    assert (cfg.trainer.batch_tokens, cfg.optimizer.lr) == (97, 0.0123)
+    free, _ = read(composed(task, *own(task, 60)))
+    assert free.trainer.max_epochs >= cfg.trainer.max_epochs  # smaller batches take fewer epochs to as many updates
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_more_data_takes_larger_batches_and_fewer_epochs(composed: Callable, own: Callable, task: str) -> None:
+    small, _ = read(composed(task, *own(task, 20)))
+    large, _ = read(composed(task, *own(task, 5000)))
+    assert small.trainer.batch_tokens <= large.trainer.batch_tokens
+    assert small.trainer.max_epochs >= large.trainer.max_epochs
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_vanilla_rnn_has_a_lower_rate(composed: Callable, own: Callable, task: str) -> None:
+    rates = [read(composed(task, *own(task, 20), f"cell={cell}"))[0].optimizer.lr for cell in ("rnn", "lstm", "gru")]
+    assert rates[0] < min(rates[1:])
+
+
+@pytest.mark.parametrize("between, tokenizer", [(" ", "WordTokenizer"), ("", "SentencePieceTokenizer")])
+def test_the_tokenizer_suits_the_script(composed: Callable, own: Callable, between: str, tokenizer: str) -> None:
+    _, corpus = read(composed("sentiment", *own("sentiment", 300, length=20, between=between)))
+    assert type(corpus.codec.tokenizer).__name__ == tokenizer
+    lengths = corpus.splits["train"].encoded.lengths
+    assert 8 < lengths.mean() < 42  # neither a token a text nor one a letter
+
+
+def test_options_of_a_tokenizer_that_is_chosen_are_kept(composed: Callable, own: Callable) -> None:
+    given = ["codec.tokenizer.vocab_size=120", "codec.tokenizer.lowercase=false"]
+    cfg, corpus = read(composed("sentiment", *own("sentiment", 300, between=""), *given))
+    assert (cfg.codec.tokenizer.vocab_size, cfg.codec.tokenizer.lowercase) == (120, False)
+    assert len(corpus.codec.tokenizer.processor) == 120
+
+
+def test_the_script_of_a_text_is_told_by_its_spaces() -> None:
+    assert Size.of(["the cat sat", ""]).spaced and Size.of([]).spaced
+    assert not Size.of(["大家好今天天氣很好我們去公園散步吧"]).spaced
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_eight_rows_train(launch: Callable, own: Callable, task: str) -> None:
+    folder = launch(task, *own(task, 8), "trainer.max_epochs=1", *(["beam=1"] if task == "translation" else []))
+    result, saved = json.loads((folder / "result.json").read_text()), OmegaConf.load(folder / "config.yaml")
+    assert result["status"] == "ok"
+    assert isinstance(saved.trainer.batch_tokens, int) and not left_open(saved)
+    assert config_id(saved) == result["config_id"]
+
+
+@pytest.mark.parametrize("kind", [{"labels": 150}, {"length": 1}, {"between": ""}], ids=str)
+def test_odd_texts_can_be_learnt(composed: Callable, own: Callable, kind: dict) -> None:
+    cfg, corpus = read(composed("sentiment", *own("sentiment", 300, **kind), "model.dropout=0", "model.word_dropout=0"))
+    batch = next(iter(corpus.splits["train"].shuffled(200, 32, seed=0)))
+    assert_learns(build(cfg.model, **corpus.sizes), batch, steps=15)
+
+
+def test_an_unfinished_run_goes_on_only_where_the_data_choose_the_same(
+    launch: Callable, own: Callable, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = launch("sentiment", *own("sentiment", 40, length=9))
+    (folder / "checkpoint.pt").touch()
+    (folder / "result.json").unlink()
+    with pytest.raises(SystemExit):
+        launch("sentiment", *own("sentiment", 40, length=3), "resume=true")
+    assert "an unfinished run of another config or seed" in caplog.text
+
+
+def test_auto_without_a_rule_is_an_error(composed: Callable, own: Callable) -> None:
+    with pytest.raises(InputError, match="max_epochs=auto: a whole number"):
+        build(composed("sentiment", "trainer.max_epochs=auto").trainer)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_embedded_language_keeps_its_own_values(composed: Callable, task: str) -> None:
+    cfg = composed(task)
+    assert not cfg.recipe and not left_open(cfg)
+    assert left_open(composed(task, "recipe=adaptive"))
