@@ -193,7 +193,9 @@ def test_limit_takes_a_seeded_part_of_every_split(composed: Callable[..., DictCo
         (tmp_path / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
     def drawn(*overrides: str) -> list[str]:
-        cfg = composed("sentiment", "data=hub", f"data.path={tmp_path}", "codec.min_count=1", *overrides)
+        cfg = composed(
+            "sentiment", "data=hub", "recipe=embedded", f"data.path={tmp_path}", "codec.min_count=1", *overrides
+        )
         corpus: Corpus[Any] = Corpus(build(cfg.data), build(cfg.codec), **cfg.split)
         assert {len(split) for split in corpus.splits.values()} == {cfg.limit or 50}
         if cfg.limit:
@@ -210,8 +212,9 @@ def test_limit_takes_a_seeded_part_of_every_split(composed: Callable[..., DictCo
 @pytest.mark.parametrize("data", options("data"))
 def test_every_data_config_names_a_reader_with_its_keys(data: str) -> None:
     cfg = OmegaConf.load(ROOT / "conf" / "data" / f"{data}.yaml")
-    if "defaults" in cfg:
-        cfg = OmegaConf.merge(OmegaConf.load(ROOT / "conf" / "data" / f"{cfg.pop('defaults')[0]}.yaml"), cfg)
+    for name in [name for name in cfg.pop("defaults", []) if isinstance(name, str)]:
+        cfg = OmegaConf.merge(OmegaConf.load(ROOT / "conf" / "data" / f"{name}.yaml"), cfg)
+    cfg = cfg.get("data", cfg)  # a file that chooses a recipe too names its package
     given = {key: "x" for key in ("train", "source") if OmegaConf.is_missing(cfg, key)}
     given |= {"repository": "a/b"} if "repository" in cfg and cfg.repository is None else {}
     given |= {"target": "y"} if OmegaConf.is_missing(cfg, "target") else {}

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple, cast
 
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from data.corpus import SPLITS, Corpus, DatasetReader
-from training.build import build
+from data.corpus import Corpus, DatasetReader, sample_rows
+from training.build import build, resolve_target
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +89,8 @@ class Choices:
 
 def read(cfg: DictConfig) -> tuple[DictConfig, Corpus[Any]]:
     """The config with all values that its recipe leaves to the data, and the data set that it names."""
-    reader: DatasetReader[Any] = build(cfg.data)
+    example_type = resolve_target(cfg.codec._target_).example_type
+    reader: DatasetReader[Any] = build(cfg.data).for_examples(example_type)
     reader.read_split = functools.cache(reader.read_split)  # type: ignore[method-assign]  # the recipe reads it too
     cfg = adapted(cfg, reader)
     return cfg, Corpus(reader, build(cfg.codec), **cfg.split)
@@ -99,8 +100,11 @@ def adapted(cfg: DictConfig, reader: DatasetReader[Any]) -> DictConfig:
     """The config with a value in place of every ``auto`` that its recipe has a rule for."""
     if not has_recipe(cfg):
         return cfg
+    rows = sample_rows(reader.read_split("train") or [], cfg.split.limit, cfg.split.split_seed)
+    if not rows:
+        return cfg  # the data set says what is wrong
     choices = Choices(cfg)
-    build(cfg.recipe)(reader.read_split(SPLITS[0]) or [], choices)
+    build(cfg.recipe)(rows, choices)
     if choices.made:
         log.info("chosen from the training split: %s", choices)
     return choices.cfg
