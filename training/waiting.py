@@ -17,7 +17,7 @@ SAMPLES, PAUSE = 5, 0.01  # of the number of running threads; seconds between tw
 def choose_wait_policy(environment: MutableMapping[str, str] = os.environ) -> None:
     """Let idle threads sleep on a loaded machine, unless the user has chosen how they wait.
 
-    By default they spin, which is faster by about a tenth on an idle machine, and many times slower where another program
+    By default they spin, which is about a tenth faster on an idle machine, and many times slower where another program
     needs the cores. OpenMP reads the choice when it is loaded, so this has an effect only before PyTorch is imported.
     """
     if VARIABLE in environment or "GOMP_SPINCOUNT" in environment:
