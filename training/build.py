@@ -1,85 +1,207 @@
-"""What a config may name, and the parts that it names, built. The only file that instantiates.
+"""The parts that a config names, built. The only file that instantiates.
 
-The constructor is the schema: values of a config are held against the types that it declares.
+A config may name what fits its place: a class of this suite or of ``torch.optim`` that is of the type which the
+constructor around it declares, or one of the functions that ``conf/`` names. The constructor is the schema: unknown
+arguments and values of another type are refused.
 """
 
-from collections.abc import Iterator
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+from functools import cache, partial
+from inspect import Parameter, signature
+from pathlib import Path
 from pkgutil import resolve_name
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from hydra.errors import InstantiationException
-from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from data.errors import InputError
+from data.errors import InputError, first_line, shorten
 
+CONF = Path(__file__).parents[1] / "conf"
 ALLOWED_PREFIXES = ("data.", "models.", "training.", "tasks.", "torch.optim.")
+RESERVED = ("_target_", "_partial_")
 PLAIN = {int: "a whole number", float: "a number", bool: "true or false", str: "a word", NoneType: "null"}
+LARGEST = {"num_layers": 100, "beam": 1000, "max_length_factor": 100, "max_length_extra": 10_000, "widths": 100}
 
 
-def build(cfg: Any, **sizes: int) -> Any:
-    """Instantiate a part of a config, if all it names is the suite's own or PyTorch's, and of the types declared."""
-    try:
-        for part in parts(cfg):
-            check_types(part, argument_types(resolve_target(part["_target_"])))
-        return instantiate(cfg, **sizes)
-    except (InstantiationException, OmegaConfBaseException) as error:
-        cause: BaseException = error
-        while cause.__cause__ is not None:
-            cause = cause.__cause__
-        raise InputError(str(cause).splitlines()[0]) from error
+def build(cfg: Any, expected: Any = object, **sizes: int) -> Any:
+    """The part that a node of a config names, with all parts inside it.
+
+    Args:
+        cfg: a node with a ``_target_`` and arguments for it; ``_partial_: true`` leaves the others to be given later.
+        expected: the type of the part, or ``Callable[..., type]`` where the node is partial; ``object`` for any.
+        sizes: further arguments.
+
+    Raises:
+        InputError: the node names what may not be named at its place, or an argument is unknown, missing or wrong.
+    """
+    if not isinstance(cfg, DictConfig) or not isinstance(name := cfg.get("_target_"), str):
+        raise InputError(f"{place_of(cfg)}: must be a part, with the name of a class under _target_.")
+    is_partial = cfg.get("_partial_", False)
+    if not isinstance(is_partial, bool):
+        raise InputError(f"{cfg._get_full_key('_partial_')}={shorten(is_partial)}: must be true or false.")
+    target = resolve_target(name)
+    if not suits(target, expected, is_partial):
+        raise InputError(f"{cfg._get_full_key('_target_')}={name}: must be {description(expected)}.")
+    given = arguments(cfg, target)
+    if is_partial:
+        return partial(target, **given, **sizes)
+    return call(target, place_of(cfg), {**given, **sizes})
+
+
+def place_of(cfg: Any) -> str:
+    return (cfg._get_full_key(None) if isinstance(cfg, (DictConfig, ListConfig)) else "") or "config"
 
 
 def resolve_target(name: str) -> Any:
-    """The class or function that a config names, if it is the suite's own or PyTorch's; nothing else is imported."""
+    """The class or function of a name: a class of the suite or of torch.optim, or a function that ``conf/`` names."""
     if name.startswith(ALLOWED_PREFIXES):
         try:
             target = resolve_name(name)
-        except (ImportError, AttributeError) as error:
+        except (ImportError, AttributeError, ValueError) as error:
             raise InputError(
-                f"The config names '{name}', which this version has not: correct it, or use the version (commit) that "
-                f"the run's result.json names."
+                f"The config names '{shorten(name)}', which this version does not have: correct it, or use the version "
+                f"(commit) that the run's result.json names."
             ) from error
-        if f"{target.__module__}.".startswith(ALLOWED_PREFIXES):
+        if isinstance(target, type) and f"{target.__module__}.".startswith(ALLOWED_PREFIXES):
             return target
-    raise InputError(f"The config names '{name}': only parts of this suite and of torch.optim may be.")
+        if callable(target) and name in names_in_conf():
+            return target
+    raise InputError(
+        f"The config names '{shorten(name)}': only classes of this suite and of torch.optim, and the functions in "
+        f"conf/, may be named."
+    )
+
+
+@cache
+def names_in_conf() -> frozenset[str]:
+    """Every ``_target_`` in ``conf/``."""
+    texts = (path.read_text(encoding="utf-8") for path in CONF.rglob("*.yaml"))
+    return frozenset(name for text in texts for name in re.findall(r"^\s*_target_:\s*([\w.]+)", text, re.MULTILINE))
+
+
+def suits(target: Any, expected: Any, is_partial: bool) -> bool:
+    """Whether a class or function gives what is expected at its place."""
+    if expected is object:
+        return True
+    if get_origin(expected) in (Union, UnionType):
+        return any(suits(target, alternative, is_partial) for alternative in get_args(expected))
+    is_function = get_origin(expected) is Callable
+    wanted = get_args(expected)[-1] if is_function else expected
+    wanted = get_origin(wanted) or wanted
+    made = target if isinstance(target, type) else get_type_hints(target).get("return")
+    return is_partial == is_function and isinstance(wanted, type) and isinstance(made, type) and issubclass(made, wanted)
+
+
+def arguments(cfg: DictConfig, target: Any) -> dict[str, Any]:
+    """The arguments for a class or function, checked against its signature, nested parts built."""
+    parameters, hints = signature(target).parameters, argument_types(target)
+    takes_any = any(parameter.kind is Parameter.VAR_KEYWORD for parameter in parameters.values())
+    given = {}
+    for key in map(str, cfg):
+        if key in RESERVED:
+            continue
+        if key not in parameters and not takes_any:
+            near = get_close_matches(key, parameters, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(parameters)}."
+            raise InputError(f"{cfg._get_full_key(key)}: {target.__name__} has no such argument; {hint}")
+        given[key] = argument(cfg, key, hints.get(key))
+    return given
+
+
+def argument(cfg: DictConfig, key: str, hint: Any) -> Any:
+    """The value of one argument: a part that its type expects, or a plain value of its type."""
+    value = value_of(cfg, key)
+    if isinstance(value, DictConfig) and "_target_" in value:
+        return build(value, hint)
+    check_type(cfg, key, hint)
+    plain = OmegaConf.to_container(value, resolve=True) if isinstance(value, (DictConfig, ListConfig)) else value
+    return tuple(plain) if isinstance(plain, list) and get_origin(hint) is tuple else plain
+
+
+def value_of(cfg: DictConfig, key: str) -> Any:
+    if OmegaConf.is_missing(cfg, key):
+        raise InputError(f"{cfg._get_full_key(key)}: a value must be given.")
+    try:
+        return cfg[key]
+    except OmegaConfBaseException as error:
+        raise InputError(first_line(error)) from error
 
 
 def check_types(cfg: DictConfig, hints: dict[str, Any]) -> None:
-    """Raise where a plain value of ``cfg`` is not of the type that ``hints`` give its key."""
+    """Raise where a value of ``cfg`` is not of the type that ``hints`` give for its key."""
     for key in cfg:
-        hint = hints.get(str(key))
-        kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
-        if not all(kind in PLAIN for kind in kinds) or OmegaConf.is_missing(cfg, key):
-            continue
-        value = cfg[key]
-        if not any(fits(value, kind) for kind in kinds):
-            wanted = " or ".join(PLAIN[kind] for kind in kinds)
-            raise InputError(f"{cfg._get_full_key(key)}={value}: {wanted} is wanted here.")
+        if key in hints:
+            check_type(cfg, str(key), hints[key])
 
 
-def fits(value: Any, kind: type) -> bool:
-    """Whether a value may stand for a type: a whole number for a number, but neither for true or false."""
+def check_type(cfg: DictConfig, key: str, hint: Any) -> None:
+    """Raise where a plain value is not of a type, or larger than any model needs."""
+    value, place = value_of(cfg, key), cfg._get_full_key(key)
+    if not fits(value, hint):
+        raise InputError(f"{place}={shorten(value)}: must be {description(hint)}.")
+    if key in LARGEST and max(numbers(value)) > LARGEST[key]:
+        raise InputError(f"{place}={shorten(value)}: must be at most {LARGEST[key]}.")
+
+
+def numbers(value: Any) -> list[float]:
+    """A number, or the length and the items of a list."""
+    items = [len(value), *value] if isinstance(value, ListConfig) else [value]
+    return [item for item in items if isinstance(item, (int, float))] or [0]
+
+
+def fits(value: Any, hint: Any) -> bool:
+    """Whether a plain value of a config is of a type; a whole number is also a number, true and false are neither."""
+    origin, inner = get_origin(hint), get_args(hint)
+    if hint in (None, Any, object):
+        return not has_target(value)
+    if origin in (Union, UnionType):
+        return any(fits(value, kind) for kind in inner)
+    if origin is tuple and Ellipsis not in inner:
+        return isinstance(value, ListConfig) and len(value) == len(inner) and all(map(fits, value, inner))
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return isinstance(value, DictConfig) and all(fits(value[key], inner[1]) for key in value)
+    if isinstance(origin, type) and issubclass(origin, Sequence):
+        return isinstance(value, ListConfig) and all(fits(item, inner[0]) for item in value)
     if isinstance(value, bool):
-        return kind is bool
-    return isinstance(value, (int, float) if kind is float else kind)
+        return hint is bool
+    if hint is float:
+        return isinstance(value, (int, float)) and math.isfinite(value)
+    return hint in PLAIN and isinstance(value, hint)
 
 
-def parts(cfg: Any) -> Iterator[DictConfig]:
-    """Every node of a config that names a ``_target_``, from the outside in."""
-    if isinstance(cfg, DictConfig):
-        if "_target_" in cfg:
-            yield cfg
-        for key in cfg:
-            if not OmegaConf.is_missing(cfg, key):
-                yield from parts(cfg[key])
-    elif isinstance(cfg, ListConfig):
-        for item in cfg:
-            yield from parts(item)
+def has_target(value: Any) -> bool:
+    """Whether a part is named anywhere inside a value."""
+    if isinstance(value, DictConfig):
+        return "_target_" in value or any(has_target(value[key]) for key in value)
+    return isinstance(value, ListConfig) and any(map(has_target, value))
+
+
+def description(hint: Any) -> str:
+    """A type in words."""
+    if get_origin(hint) in (Union, UnionType):
+        return " or ".join(dict.fromkeys(map(description, get_args(hint))))
+    if get_origin(hint) is Callable:
+        return f"{description(get_args(hint)[-1])} with _partial_: true"
+    return PLAIN.get(hint) or str(getattr(get_origin(hint) or hint, "__name__", hint))
 
 
 def argument_types(target: Any) -> dict[str, Any]:
     """The types of the arguments of a class or a function."""
     return get_type_hints(target.__init__ if isinstance(target, type) else target)  # type: ignore[misc]
+
+
+def call(target: Any, place: str, given: dict[str, Any]) -> Any:
+    """What a class or function gives; an error that its arguments cause names their place."""
+    try:
+        return target(**given)
+    except InputError:
+        raise
+    except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RuntimeError) as error:
+        if type(error).__name__ == "OutOfMemoryError":
+            raise
+        raise InputError(f"{place}: {first_line(error)}.") from error
