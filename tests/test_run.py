@@ -179,16 +179,16 @@ def test_a_metric_that_the_task_does_not_give_is_told(
 @pytest.mark.parametrize(
     "override, said",
     [
-        ("trainer.batch_tokens=many", "trainer.batch_tokens=many: a whole number is wanted here."),
+        ("trainer.batch_tokens=many", "trainer.batch_tokens=many: must be a whole number."),
         ("trainer.max_epochs=0", "trainer.max_epochs=0: at least 1 is wanted here."),
         ("trainer.average_decay=1", "trainer.average_decay=1: at least 0 and less than 1 is wanted here."),
-        ("model.dropout=half", "model.dropout=half: a number is wanted here."),
+        ("model.dropout=half", "model.dropout=half: must be a number."),
         ("model.dropout=1.5", "A dropout rate is at least 0 and less than 1, not 1.5."),
         ("model.encoder.num_layers=0", "An encoder has at least one layer, not 0."),
-        ("model.encoder.bidirectional=1", "model.encoder.bidirectional=1: true or false is wanted here."),
+        ("model.encoder.bidirectional=1", "model.encoder.bidirectional=1: must be true or false."),
         ("codec.keep=middle", "codec.keep is 'start', 'end' or 'both', not 'middle'."),
-        ("cell.forget_bias=high", "forget_bias=high: a number or null is wanted here."),
-        ("threads=all", "threads=all: a whole number is wanted here."),
+        ("cell.forget_bias=high", "forget_bias=high: must be a number or null."),
+        ("threads=all", "threads=all: must be a whole number."),
     ],
 )
 def test_a_value_that_cannot_be_is_told(
@@ -223,7 +223,7 @@ def command(*arguments: str, module: str = "tasks.sentiment", **options: object)
         (["data=sst2", "data.path=gone"], "error: data.path=gone: there is no such folder"),
         (["data=files", "data.train=gone.csv"], "error: There is no file gone.csv"),
         (["device=tpu"], "error: device=tpu: choose auto, cpu, cuda or mps."),
-        (["seed=abc"], "error: seed=abc: a whole number is wanted here."),
+        (["seed=abc"], "error: seed=abc: must be a whole number."),
     ],
 )
 def test_a_mistake_on_the_command_line_is_one_clear_sentence(tmp_path: Path, arguments: list[str], said: str) -> None:
@@ -315,10 +315,10 @@ def test_predict_needs_only_the_run_folder(launch: Callable, files: list[str], t
 @pytest.mark.parametrize(
     "arguments, said",
     [
-        (["run=gone"], "gone is no run folder"),
+        (["run=gone"], "gone is not a run folder"),
         (["rnu=x"], "'rnu=x' is no option"),
         ([], "Which run?"),
-        (["run={empty}"], "holds no model.safetensors"),
+        (["run={empty}"], "has no model.safetensors"),
     ],
 )
 def test_predict_says_what_is_wrong(composed: Callable, tmp_path: Path, arguments: list[str], said: str) -> None:

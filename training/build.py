@@ -94,7 +94,9 @@ def suits(target: Any, expected: Any, is_partial: bool) -> bool:
     wanted = get_args(expected)[-1] if is_function else expected
     wanted = get_origin(wanted) or wanted
     made = target if isinstance(target, type) else get_type_hints(target).get("return")
-    return is_partial == is_function and isinstance(wanted, type) and isinstance(made, type) and issubclass(made, wanted)
+    return (
+        is_partial == is_function and isinstance(wanted, type) and isinstance(made, type) and issubclass(made, wanted)
+    )
 
 
 def arguments(cfg: DictConfig, target: Any) -> dict[str, Any]:

@@ -32,7 +32,9 @@ def load(directory: Path, device: torch.device) -> tuple[DictConfig, Codec[Any],
     """
     cfg = load_config(directory)
     if not (directory / WEIGHTS).is_file():
-        raise InputError(f"{directory} has no {WEIGHTS}: it is not a run folder, or its run stopped before an epoch ended.")
+        raise InputError(
+            f"{directory} has no {WEIGHTS}: it is not a run folder, or its run stopped before an epoch ended."
+        )
     verify_checksums(directory)
     try:
         codec: Codec[Any] = build(cfg.get("codec"), Codec)
