@@ -167,6 +167,8 @@ class SentencePieceTokenizer(Tokenizer):
     def load_model(self, model: bytes) -> None:
         import sentencepiece
 
+        if not model:
+            raise InputError(f"{self.file_name} is empty: the run folder is damaged.")
         self.model = model
         try:
             self.processor = sentencepiece.SentencePieceProcessor(model_proto=model)

@@ -19,6 +19,7 @@ from data.corpus import Corpus
 from data.errors import InputError
 from data.writing import write_text
 from training.build import build, check_types
+from training.checksums import write_checksums
 from training.device import be_deterministic, bound_kernel_cache, choose_device, peak_memory_mb
 from training.evaluation import Evaluation
 from training.folders import CHECKPOINT, CONFIG, LOG, RESULT, config_id
@@ -133,6 +134,7 @@ def train(cfg: DictConfig, directory: Path, result: Result) -> float:
     if cfg.resume and not trainer.resume():
         log.info("Nothing to resume: no earlier run of this config and seed stopped after a whole epoch.")
     trainer.fit()
+    write_checksums(directory, codec)
 
     metrics = {}
     for split in [name for name in ("validation", "test") if name in corpus.splits]:

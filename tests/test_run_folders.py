@@ -1,0 +1,409 @@
+"""Run folders from anywhere: loaded as they were saved, or refused in one sentence that names the file."""
+
+import json
+import shutil
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import safetensors.torch
+import torch
+import yaml
+from conftest import SMALL
+from hydra import compose, initialize
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import OmegaConf
+
+from data.corpus import Corpus
+from data.errors import InputError
+from training.build import build
+from training.checkpoint import save_weights
+from training.checksums import CHECKSUMS, write_checksums
+from training.folders import CONFIG, WEIGHTS
+from training.load import load
+
+CPU = torch.device("cpu")
+TASKS = ("sentiment", "tagging", "translation")
+FEW_ROWS = ["data.sizes.train=40", "data.sizes.validation=10", "data.sizes.test=10"]
+PARTS = {
+    "sentiment": ["pooling=max_mean", "codec.min_count=1"],
+    "tagging": ["characters=ngrams_convolution", "head=crf"],
+    "translation": ["codec.tokenizer.vocab_size=120", "model.decoder.hidden_size=8"],
+}
+
+
+def save_run(task: str, folder: Path) -> None:
+    """The files of a run that ended after no step."""
+    GlobalHydra.instance().clear()
+    with initialize(version_base="1.3", config_path="../conf"):
+        cfg = compose(task, overrides=[*SMALL, *FEW_ROWS, *PARTS[task]])
+    codec = build(cfg.codec)
+    corpus = Corpus(build(cfg.data), codec, **cfg.split)
+    folder.mkdir()
+    codec.save(folder)
+    save_weights(build(cfg.model, **corpus.sizes), folder)
+    (folder / CONFIG).write_text(OmegaConf.to_yaml(cfg, resolve=True))
+    write_checksums(folder, codec)
+
+
+@pytest.fixture(scope="session")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A run folder of every task."""
+    folder = tmp_path_factory.mktemp("runs")
+    for task in TASKS:
+        save_run(task, folder / task)
+    return {task: folder / task for task in TASKS}
+
+
+@pytest.fixture
+def copied(saved: dict[str, Path], tmp_path: Path) -> Callable[..., Path]:
+    """``copied(task)``: a run folder to tamper with; without checksums, as a stranger would send it."""
+
+    def copy(task: str = "sentiment", checksums: bool = False) -> Path:
+        folder = Path(shutil.copytree(saved[task], tmp_path / task))
+        if not checksums:
+            (folder / CHECKSUMS).unlink()
+        return folder
+
+    return copy
+
+
+def refusal(folder: Path) -> str:
+    """The sentence by which a folder is refused."""
+    with pytest.raises(InputError) as error:
+        load(folder, CPU)
+    message = str(error.value)
+    assert str(folder) in message and "\n" not in message and len(message) < 600 + len(str(folder))
+    return message
+
+
+def edit_config(folder: Path, key: str, value: Any) -> None:
+    """Set ``a.b.c`` in the config of a folder; ``...`` removes it."""
+    path = folder / CONFIG
+    cfg = yaml.safe_load(path.read_text())
+    *parents, last = key.split(".")
+    node = cfg
+    for parent in parents:
+        node = node[parent]
+    if value is ...:
+        del node[last]
+    else:
+        node[last] = value
+    path.write_text(yaml.safe_dump(cfg))
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("checksums", [True, False])
+def test_a_folder_is_loaded_as_it_was_saved(
+    copied: Callable, saved: dict[str, Path], task: str, checksums: bool
+) -> None:
+    folder = copied(task, checksums=checksums)
+    cfg, codec, model = load(folder, CPU)
+    assert cfg == OmegaConf.load(saved[task] / CONFIG)
+    stored = safetensors.torch.load_file(saved[task] / WEIGHTS)
+    assert all(torch.equal(model.state_dict()[name], tensor) for name, tensor in stored.items())
+    again = folder / "again"
+    again.mkdir()
+    codec.save(again)
+    files = [path.relative_to(again) for path in again.rglob("*") if path.is_file()]
+    assert files and all((again / name).read_bytes() == (saved[task] / name).read_bytes() for name in files)
+
+
+CONFIG_EDITS: list[tuple[str, str, Any, str]] = [
+    ("sentiment", "codec", "${oc.decode:'{_target_: torch.hub.load, repo_or_dir: /tmp, source: local}'}", "resolvers"),
+    ("sentiment", "model.dropout", "${oc.env:HOME}", "resolvers"),
+    ("sentiment", "model.embedding_size", "${model.encoder.hidden_size}", "resolvers"),
+    ("sentiment", "unused", ["a", {"b": "${now:%Y}"}], "resolvers"),
+    ("sentiment", "codec._target_", "data.sources.language.__main__.main", "may be named"),
+    ("sentiment", "codec._target_", "analysis.compare.main", "may be named"),
+    ("sentiment", "codec._target_", "torch.hub.load", "may be named"),
+    ("sentiment", "codec._target_", "os.system", "may be named"),
+    ("sentiment", "codec._target_", "training.device.os.system", "may be named"),
+    ("sentiment", "codec._target_", "data.vocabulary.Vocabulary.load", "may be named"),
+    ("sentiment", "codec._target_", "data.vocabulary.Path", "may be named"),
+    ("sentiment", "codec._target_", "data.vocabulary.Vocabulary", "must be Codec"),
+    ("sentiment", "codec._target_", "tasks.sentiment.model.SentimentClassifier", "must be Codec"),
+    ("sentiment", "codec._target_", "training.schedules.linear", "must be Codec"),
+    ("sentiment", "codec._target_", "data.corpus.Codec", "config"),
+    ("sentiment", "codec._target_", "data..corpus", "does not have"),
+    ("sentiment", "codec._target_", "data.nowhere.Codec", "does not have"),
+    ("sentiment", "codec._target_", 5, "must be a part"),
+    ("sentiment", "codec._target_", None, "must be a part"),
+    ("sentiment", "codec._target_", ["a"], "must be a part"),
+    ("sentiment", "codec._target_", "", "may be named"),
+    ("sentiment", "codec._target_", ..., "must be a part"),
+    ("sentiment", "codec", ..., "must be a part"),
+    ("sentiment", "codec", None, "must be a part"),
+    ("sentiment", "codec", "words", "must be a part"),
+    ("sentiment", "codec", [1, 2], "must be a part"),
+    ("sentiment", "codec._partial_", True, "must be Codec"),
+    ("sentiment", "codec._partial_", "yes please", "must be true or false"),
+    ("sentiment", "codec._args_", [1], "no such argument"),
+    ("sentiment", "codec._recursive_", False, "no such argument"),
+    ("sentiment", "codec._convert_", "all", "no such argument"),
+    ("sentiment", "codec.keep", "middle", "middle"),
+    ("sentiment", "codec.keep", 3, "must be a word"),
+    ("sentiment", "codec.min_count", "???", "must be given"),
+    ("sentiment", "codec.min_counts", 2, "did you mean min_count?"),
+    ("sentiment", "codec.max_length", "many", "must be a whole number or null"),
+    ("sentiment", "codec.tokenizer", 5, "must be Tokenizer"),
+    ("sentiment", "codec.tokenizer", None, "must be Tokenizer"),
+    ("sentiment", "codec.tokenizer", {"_target_": "data.sources.generated.GeneratedLanguage"}, "must be Tokenizer"),
+    ("sentiment", "codec.tokenizer", {"_target_": "data.tokenizers.Tokenizer"}, "config"),
+    ("sentiment", "codec.keep", {"_target_": "data.tokenizers.CharacterTokenizer", "lowercase": True}, "must be"),
+    ("sentiment", "model", ..., "must be a part"),
+    ("sentiment", "model", "x", "must be a part"),
+    ("sentiment", "model._target_", "torch.optim.AdamW", "must be TaskModel"),
+    ("sentiment", "model._target_", "tasks.tagging.model.Tagger", "no such argument"),
+    ("sentiment", "model.encoder", None, "must be Encoder"),
+    ("sentiment", "model.encoder._target_", "models.pooling.FinalPooling", "must be Encoder"),
+    ("sentiment", "model.encoder.cell", {"_target_": "torch.optim.AdamW", "_partial_": True}, "must be Cell"),
+    ("sentiment", "model.encoder.cell._partial_", False, "must be Cell"),
+    ("sentiment", "model.encoder.cell._target_", "models.cells.no.Cell", "does not have"),
+    ("sentiment", "model.encoder.cell._target_", "models.cells.base.Cell", "config"),
+    ("sentiment", "model.encoder.cell._target_", "models.cells.gru.GRUCell", "no such argument"),
+    ("sentiment", "model.encoder.num_layers", 10**6, "must be at most 100"),
+    ("sentiment", "model.encoder.num_layers", 10**30, "must be at most 100"),
+    ("sentiment", "model.encoder.num_layers", 100, "has no weights named"),
+    ("sentiment", "model.encoder.num_layers", 0, "config"),
+    ("sentiment", "model.encoder.num_layers", 1.5, "must be a whole number"),
+    ("sentiment", "model.encoder.hidden_size", 10**6, "model.safetensors"),
+    ("sentiment", "model.encoder.hidden_size", 10**40, "config"),
+    ("sentiment", "model.encoder.hidden_size", -8, "config"),
+    ("sentiment", "model.encoder.hidden_size", 9, "model.safetensors"),
+    ("sentiment", "model.encoder.hidden_size", True, "must be a whole number"),
+    ("sentiment", "model.embedding_size", 10**12, "model.safetensors"),
+    ("sentiment", "model.embedding_size", 0, "config"),
+    ("sentiment", "model.dropout", float("nan"), "must be a number"),
+    ("sentiment", "model.dropout", 7, "config"),
+    ("sentiment", "model.pooling", ..., "config"),
+    ("sentiment", "model.pooling", {"_target_": "models.pooling.FinalPooling", "_partial_": True}, "model.safetensors"),
+    ("sentiment", "model.pooling", {"_target_": "models.bridge.FinalBridge", "_partial_": True}, "must be Pooling"),
+    ("tagging", "model.characters.second.features.widths", [10**9], "must be at most 100"),
+    ("tagging", "model.characters.second.features.widths", [2] * 1000, "must be at most 100"),
+    ("tagging", "model.characters.second.features.widths", [2, "x"], "must be"),
+    ("tagging", "model.characters.second.features.widths", [], "tagging"),
+    ("tagging", "model.characters.first.buckets", 10**15, "model.safetensors"),
+    ("tagging", "model.characters.second.features.filters", 10**8, "tagging"),
+    ("tagging", "model.head", {"_target_": "tasks.tagging.heads.SoftmaxHead", "_partial_": True}, "config"),
+    ("tagging", "codec.max_characters", 0, "config"),
+    ("tagging", "codec.max_characters", "all", "must be a whole number"),
+    ("translation", "model.search.beam", 10**6, "must be at most 1000"),
+    ("translation", "model.search.beam", 0, "config"),
+    ("translation", "model.search.max_length_factor", 1e9, "must be at most 100"),
+    ("translation", "model.search.max_length_factor", float("inf"), "must be a number"),
+    ("translation", "model.search.max_length_extra", 10**9, "must be at most 10000"),
+    ("translation", "model.search._target_", "torch.optim.AdamW", "must be BeamSearch"),
+    ("translation", "model.decoder.attention", ..., "config"),
+    ("translation", "model.decoder.num_layers", 10**6, "must be at most 100"),
+    ("translation", "model.tied_output", False, "model.safetensors"),
+    ("translation", "model.shared_embedding", "no", "must be true or false"),
+    ("translation", "codec.joint", False, "tokenizer.model"),
+    ("translation", "codec.tokenizer.model_type", "word", "config"),
+]
+
+
+@pytest.mark.parametrize(
+    "task, key, value, message", CONFIG_EDITS, ids=[f"{key}={str(value)[:40]}" for _, key, value, _ in CONFIG_EDITS]
+)
+def test_a_config_that_no_run_writes_is_refused(
+    copied: Callable, task: str, key: str, value: Any, message: str
+) -> None:
+    folder = copied(task)
+    edit_config(folder, key, value)
+    assert message in refusal(folder)
+
+
+LAUGHS = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12)
+)
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (b"", "must be a part"),
+        (b"just text", "must be a part"),
+        (b"- a\n- b\n", "not a mapping"),
+        (b"a: [1, 2", "damaged"),
+        (b"a: 1\na: 2\n", "damaged"),
+        (b"a: b: c\n", "damaged"),
+        (b"\xff\xfe\x00a", "damaged"),
+        (b"\x00\x01\x02", "damaged"),
+        (b"{a: 1}\n---\n{b: 2}\n", "damaged"),
+        (LAUGHS.encode(), "aliases"),
+        (b"a: &a\n  b: *a\n", "aliases"),
+        (b"[" * 5000, "deep nesting"),
+        (b"{a: " * 5000, "deep nesting"),
+        (b"a: !!python/object/apply:os.system ['true']\n", "tags"),
+        (b"a: !!binary aGFsbG8=\n", "tags"),
+        (b"a: " + b"x" * 200_000, "bytes"),
+        (b"codec: {_target_: data.classification.ClassificationCodec}\n", "config"),
+    ],
+    ids=range(17),
+)
+def test_a_damaged_config_is_refused(copied: Callable, content: bytes, message: str) -> None:
+    folder = copied()
+    (folder / CONFIG).write_bytes(content)
+    assert message in refusal(folder)
+
+
+SYMBOL_FILES = [
+    ("sentiment", "vocabulary.json"),
+    ("sentiment", "labels.json"),
+    ("tagging", "vocabulary.json"),
+    ("tagging", "characters.json"),
+    ("tagging", "tags.json"),
+    ("translation", "pieces/vocabulary.json"),
+]
+
+
+@pytest.mark.parametrize("task, name", SYMBOL_FILES)
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"null",
+        b"5",
+        b'"good"',
+        b"{}",
+        b'["a", 5]',
+        b'["a", "a"]',
+        b"[" * 10_000,
+        b"\xff\xfe",
+        b'["a"]',
+        b"[]",
+        None,
+    ],
+    ids=str,
+)
+def test_a_damaged_list_of_symbols_is_refused(copied: Callable, task: str, name: str, content: bytes | None) -> None:
+    folder = copied(task)
+    if content is None:
+        (folder / name).unlink()
+    else:
+        (folder / name).write_bytes(content)
+    refusal(folder)
+
+
+@pytest.mark.parametrize("task, name", SYMBOL_FILES)
+def test_a_folder_in_the_place_of_a_file_is_refused(copied: Callable, task: str, name: str) -> None:
+    folder = copied(task)
+    (folder / name).unlink()
+    (folder / name).mkdir()
+    refusal(folder)
+
+
+@pytest.mark.parametrize("content", [b"", b"x", b"\x0a\x05\x0a\x01a\x15\x00\x00\x00\x00", None], ids=str)
+def test_a_damaged_tokenizer_is_refused(copied: Callable, content: bytes | None) -> None:
+    folder = copied("translation")
+    path = folder / "pieces" / "tokenizer.model"
+    path.unlink() if content is None else path.write_bytes(content)
+    refusal(folder)
+
+
+def with_first(change: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[dict], dict]:
+    """Weights of which the first is changed."""
+
+    def edit(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        name = min(tensors)
+        return {**tensors, name: change(tensors[name]).contiguous()}
+
+    return edit
+
+
+def set_one(value: float) -> Callable[[torch.Tensor], torch.Tensor]:
+    def change(tensor: torch.Tensor) -> torch.Tensor:
+        tensor.view(-1)[0] = value
+        return tensor
+
+    return change
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize(
+    "edit",
+    [
+        with_first(set_one(float("nan"))),
+        with_first(set_one(float("inf"))),
+        with_first(lambda tensor: tensor.to(torch.int8)),
+        with_first(lambda tensor: tensor.double()),
+        with_first(lambda tensor: tensor.half()),
+        with_first(lambda tensor: tensor.flatten()),
+        with_first(lambda tensor: tensor[:-1]),
+        with_first(lambda tensor: tensor[:0]),
+        lambda tensors: {**tensors, "more": torch.zeros(3)},
+        lambda tensors: dict(list(tensors.items())[1:]),
+        lambda tensors: {},
+    ],
+    ids=["nan", "inf", "int8", "double", "half", "flat", "short", "empty", "more", "fewer", "none"],
+)
+def test_weights_of_another_kind_are_refused(copied: Callable, task: str, edit: Callable[[dict], dict]) -> None:
+    folder = copied(task)
+    tensors = safetensors.torch.load_file(folder / WEIGHTS)
+    safetensors.torch.save_file(edit(tensors), folder / WEIGHTS)
+    assert WEIGHTS in refusal(folder)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: b"",
+        lambda content: content[:4],
+        lambda content: content[: len(content) // 2],
+        lambda content: content + b"more",
+        lambda content: struct.pack("<Q", 2**62) + content[8:],
+        lambda content: struct.pack("<Q", 10**9) + content[8:],
+        lambda content: content[:8] + b"x" + content[9:],
+        lambda content: content.replace(b"F32", b"F99", 1),
+        lambda content: b"\x80\x02ccollections\nOrderedDict\n.",
+    ],
+    ids=["empty", "start", "half", "longer", "huge header", "large header", "no JSON", "no type", "pickle"],
+)
+def test_a_damaged_weights_file_is_refused(copied: Callable, damage: Callable[[bytes], bytes]) -> None:
+    folder = copied()
+    path = folder / WEIGHTS
+    path.write_bytes(damage(path.read_bytes()))
+    assert WEIGHTS in refusal(folder)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_flipped_bit_is_found_by_the_checksum(copied: Callable, saved: dict[str, Path], task: str) -> None:
+    folder = copied(task, checksums=True)
+    for name in json.loads((folder / CHECKSUMS).read_text()):
+        content = bytearray((saved[task] / name).read_bytes())
+        content[-3] ^= 1
+        (folder / name).write_bytes(content)
+        assert name in refusal(folder)
+        (folder / name).write_bytes((saved[task] / name).read_bytes())
+    load(folder, CPU)
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", "5", '{"../other": "x"}', '{"/etc/passwd": "x"}', '{"model.safetensors": 5}']
+)
+def test_damaged_checksums_are_refused(copied: Callable, content: str) -> None:
+    folder = copied()
+    (folder / CHECKSUMS).write_text(content)
+    refusal(folder)
+
+
+def test_checksums_cover_all_that_is_loaded(copied: Callable) -> None:
+    for task in TASKS:
+        folder = copied(task, checksums=True)
+        names = set(json.loads((folder / CHECKSUMS).read_text()))
+        assert names == {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()} - {CHECKSUMS}
+
+
+def test_a_run_records_checksums_and_a_missing_folder_is_named(
+    launch: Callable, files: list[str], tmp_path: Path
+) -> None:
+    folder = launch("sentiment", *files, "trainer.max_epochs=1")
+    assert {CONFIG, WEIGHTS} <= json.loads((folder / CHECKSUMS).read_text()).keys()
+    load(folder, CPU)
+    assert "is not a run folder" in refusal(tmp_path / "gone")
+    (folder / WEIGHTS).unlink()
+    assert f"has no {WEIGHTS}" in refusal(folder)
