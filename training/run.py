@@ -134,7 +134,7 @@ def train(cfg: DictConfig, directory: Path, result: Result) -> float:
     if cfg.resume and not trainer.resume():
         log.info("Nothing to resume: no earlier run of this config and seed stopped after a whole epoch.")
     trainer.fit()
-    write_checksums(directory, codec)
+    write_checksums(directory, corpus.codec)
 
     metrics = {}
     for split in [name for name in ("validation", "test") if name in corpus.splits]:
