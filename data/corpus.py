@@ -39,6 +39,9 @@ class DatasetReader(ABC, Generic[Example]):
         1  # so many consecutive rows are held out together: more than 1 where they are of one film, page, ...
     )
 
+    def __post_init__(self) -> None:
+        """Check the options: readers are dataclasses."""
+
     @property
     def missing_test_message(self) -> str:
         """Why there is no test score, where the data set has no test split."""

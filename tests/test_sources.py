@@ -9,6 +9,8 @@ from pathlib import Path
 import pyarrow
 import pytest
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
+from hypothesis import given
+from hypothesis import strategies as st
 from pyarrow import parquet
 
 from data.classification import ClassificationCodec, LabelledText
@@ -16,7 +18,7 @@ from data.corpus import Corpus, content_hash, hold_out
 from data.errors import InputError
 from data.sources.texts import FileTexts, HubTexts
 from data.tagging import TaggedSentence
-from data.tokenizers import SentencePieceTokenizer, WordTokenizer
+from data.tokenizers import ASCII_WORD, WORD, SentencePieceTokenizer, WordTokenizer
 from data.vocabulary import SPECIALS, UNK, Vocabulary
 
 ROWS = [("fine , warm", "good"), ('a "dull" one', "bad"), ("zwölf Töne", "good"), ("so so", "middling")]
@@ -414,6 +416,11 @@ def test_words_of_every_script_stay_whole(text: str) -> None:
     words = [word.rstrip("་") for word in text.split()]
     assert [piece for piece in split(text) if piece != "་"] == words
     assert split(f"“{words[0]}”, {words[-1]}!") == ["“", words[0], "”", ",", words[-1], "!"]
+
+
+@given(st.text(st.characters(max_codepoint=127)))
+def test_both_patterns_split_ascii_alike(text: str) -> None:
+    assert ASCII_WORD.findall(text) == WORD.findall(text)
 
 
 @pytest.mark.parametrize("keep, left", [("start", "a b c"), ("end", "c d e"), ("both", "a d e")])

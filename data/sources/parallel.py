@@ -31,7 +31,7 @@ class PairReader(DatasetReader[SentencePair]):
     def __post_init__(self) -> None:
         if self.source == self.target:
             raise InputError(f"data.source and data.target are both '{self.source}': give two languages.")
-        getattr(super(), "__post_init__", lambda: None)()
+        super().__post_init__()
 
     @property
     def columns_read(self) -> dict[str, str]:
