@@ -270,7 +270,7 @@ def content_hash(examples: Sequence[Any]) -> str:
 def content_bytes(content: str | Sequence[Any]) -> bytes:
     """Strings and nested tuples of strings as bytes that differ for different contents: each with kind and length."""
     if isinstance(content, str):
-        text = content.encode("utf-8", "surrogatepass")
+        text = content.encode()
         return b"s%d:%b" % (len(text), text)
     return b"t%d:%b" % (len(content), b"".join(map(content_bytes, content)))
 

@@ -5,8 +5,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.batch import Ragged
+from data.batch import PairBatch, Ragged
 from data.buckets import by_length, shuffled_buckets
+from data.classification import EncodedTexts, LabelledText
+from data.corpus import Codec, Split
 
 ragged = st.lists(st.lists(st.integers(1, 99), max_size=12), min_size=1, max_size=40)
 
@@ -45,3 +47,67 @@ def test_buckets_leave_little_padding() -> None:
     batches = shuffled_buckets(lengths, 2000, 500, np.random.default_rng(0))
     padded = sum(len(batch) * lengths[batch].max() for batch in batches)
     assert lengths.sum() / padded > 0.9
+
+
+class Letters(Codec[LabelledText]):
+    """One id per letter; resampling writes every text backwards."""
+
+    example_type, max_length = LabelledText, None
+
+    def fit(self, train: list[LabelledText]) -> None: ...
+
+    def encode(self, examples: list[LabelledText]) -> EncodedTexts:
+        rows = Ragged.of([[ord(letter) for letter in example.text] for example in examples])
+        return EncodedTexts(rows, np.zeros(len(examples), dtype=np.int64), 0)
+
+    def resample(self, encoded: EncodedTexts, examples: list[LabelledText], seed: int) -> EncodedTexts:
+        return self.encode([example._replace(text=example.text[::-1]) for example in examples]) if seed else encoded
+
+    def unlabelled(self, line: str) -> LabelledText:
+        return LabelledText(line, "")
+
+    def decode(self, predictions: list) -> list:
+        return predictions
+
+    def save(self, directory: object) -> None: ...
+
+    def load(self, directory: object) -> None: ...
+
+
+def test_a_split_gives_its_batches_by_length_and_shuffled() -> None:
+    texts = ["abc"[: n % 3 + 1] * (n + 1) for n in range(40)]
+    split = Split.of([LabelledText(text, "x") for text in texts], Letters())
+    assert len(split) == 40 and [example.text for example in split.examples] == texts
+    by_length = list(split.by_length(tokens=200, sentences=7))
+    lengths = [int(length) for batch in by_length for length in batch.mask.sum(dim=1)]
+    assert lengths == sorted(map(len, texts)) and len(split.by_length(200, 7)) == len(by_length)
+    assert all(batch.num_positions <= 200 and len(batch.rows) <= 7 for batch in by_length)
+    orders = []
+    for seed in (0, 0, 1):
+        batches = list(split.shuffled(tokens=200, sentences=7, seed=seed))
+        assert all(batch.num_positions <= 200 and len(batch.rows) <= 7 for batch in batches)
+        for batch in batches:
+            for row, tokens, mask in zip(batch.rows, batch.tokens, batch.mask, strict=True):
+                assert "".join(map(chr, tokens[mask])) == (texts[row][::-1] if seed else texts[row])
+        orders.append([row for batch in batches for row in batch.rows.tolist()])
+    assert orders[0] == orders[1] != orders[2]
+    assert all(sorted(order) == list(range(40)) for order in orders)
+
+
+def test_batches_move_to_a_device_and_count_their_tokens() -> None:
+    batch = Letters().encode([LabelledText("abc", "x"), LabelledText("d", "x")]).batch(np.array([1, 0]))
+    moved = batch.to(torch.device("cpu"))
+    assert moved.rows is batch.rows and torch.equal(moved.tokens, batch.tokens)
+    assert batch.num_tokens == 4 and batch.num_positions == 6
+    pairs = PairBatch(batch.rows, batch.tokens, batch.mask, batch.tokens, batch.mask)
+    assert pairs.num_tokens == 8 and pairs.num_positions == 12
+
+
+def test_rows_of_two_sides_fill_batches_on_both() -> None:
+    generator = np.random.default_rng(0)
+    source = generator.integers(1, 40, size=3000)
+    lengths = np.stack([source, np.clip(source + generator.integers(-9, 9, size=3000), 1, None)], axis=1)
+    batches = shuffled_buckets(lengths, 1000, 500, generator)
+    padded = sum(len(batch) * lengths[batch].max(axis=0).sum() for batch in batches)
+    assert all(len(batch) == 1 or len(batch) * lengths[batch].max(axis=0).sum() <= 1000 for batch in batches)
+    assert lengths.sum() / padded > 0.85

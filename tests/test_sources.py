@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from data.classification import ClassificationCodec, LabelledText
-from data.corpus import Corpus, content_hash, hold_out
+from data.corpus import Corpus, content_hash, held_out_sizes, hold_out, sample_rows
 from data.errors import InputError
 from data.sources.texts import FileTexts, HubTexts
 from data.tagging import TaggedSentence
@@ -62,6 +62,7 @@ def test_every_kind_of_file_gives_the_same_rows(tmp_path: Path, kind: str) -> No
 @pytest.mark.parametrize(
     "name, content, message",
     [
+        ("a.csv", b"", r"a\.csv:1: there is no column 'text'; it has none: "),
         ("a.csv", b"text,sign\nfine,good\n", r"a\.csv:1: there is no column 'label'; it has text, sign"),
         ("a.csv", b"text,label\nfine,good\n ,bad\n", r"a\.csv:3: there is no text in column 'text'"),
         ("a.csv", b"text,label\nfine,\n", r"a\.csv:2: '' in column 'label' is not a label"),
@@ -177,11 +178,68 @@ def test_tsv_with_consistent_quotes_is_unquoted(tmp_path: Path, quoting: int) ->
         assert [list(example.content()) for example in examples] == rows[1:size]
 
 
+@pytest.mark.parametrize(
+    "lines, quoted",
+    [
+        (['"text"\t"label"', '"fine"\t"x"', '"dull"\t"y"'], True),
+        (["text\tlabel", '"fine"\tx', '"dull"\ty'], True),
+        (["text\tlabel", '"fine"\tx', 'dull\t"y"'], False),
+        (["text\tlabel", '"a ""b"""\tx', "c\ty"], True),
+        (["text\tlabel", '"""b"" a"\tx', "c\ty"], True),
+        (["text\tlabel", '"a ""b"""\tx', '"c\ty'], False),
+        (["text\tlabel", '"a ""b"""\tx', '"c"\ty', "d\tz"], False),
+        (["text\tlabel", '"a\tb"\tx', "c\ty"], True),
+        (["text\tlabel", '"a\tb"\tx\tz', "c\ty"], False),
+        (["text\tlabel", "a\tb\tx", "c\ty"], False),
+        (["text\tlabel", '"a" b\tc\tx', "c\ty"], False),
+    ],
+)
+def test_when_tsv_counts_as_quoted(tmp_path: Path, lines: list[str], quoted: bool) -> None:
+    (tmp_path / "a.tsv").write_text("\n".join(lines))
+    try:
+        cells = [list(e.content()) for e in texts(tmp_path / "a.tsv").read_split("train")]
+    except InputError as error:
+        assert not quoted and "cells in a row under 2 column names" in str(error)
+        return
+    assert cells == (list(csv.reader(lines, delimiter="\t")) if quoted else [x.split("\t") for x in lines])[1:]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv"])
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_tables_without_a_header_line(tmp_path: Path, name: str, quote: str) -> None:
+    mark = "," if name == "a.csv" else "\t"
+    (tmp_path / name).write_text(f"{quote}x{quote}{mark}{quote}fine{quote}\n{quote}y{quote}{mark}{quote}dull{quote}\n")
+    columns = {"text_column": "text", "label_column": "label", "pretokenized": True, "columns": ["label", "text"]}
+    reader = FileTexts(train=str(tmp_path / name), validation=None, test=None, **columns)
+    assert [e.content() for e in reader.read_split("train")] == [("fine", "x"), ("dull", "y")]
+    short = FileTexts(train=str(tmp_path / name), validation=None, test=None, **columns | {"columns": ["label"]})
+    with pytest.raises(
+        InputError, match=r"a\.[ct]sv:1: there is no column 'text'; it has label: .*data\.text_column=NAME\.$"
+    ):
+        short.read_split("train")
+
+
+def test_a_json_file_may_hold_an_array_or_an_object_per_line(tmp_path: Path) -> None:
+    rows = [json.dumps({"text": text, "label": label}) for text, label in ROWS]
+    for content in ("\n".join(rows), "\n \n  [" + ",\n".join(rows) + "]\n"):
+        (tmp_path / "a.json").write_text(content)
+        assert [e.content() for e in texts(tmp_path / "a.json").read_split("train")] == ROWS
+    (tmp_path / "a.json").write_text(rows[0] + "\n{")
+    with pytest.raises(InputError, match=r"a\.json:2: not JSON \(Expecting .* at character 2\)\.$"):
+        texts(tmp_path / "a.json").read_split("train")
+    (tmp_path / "a.json").write_text("\n")
+    with pytest.raises(InputError, match=r"a\.json: the train split is empty"):
+        texts(tmp_path / "a.json").read_split("train")
+
+
 def test_a_cell_of_csv_may_have_several_lines_and_errors_name_the_right_one(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text('text,label\n"line one\nline ""two""\n\nline four",pos\n"a, b",neg\n')
     examples = texts(tmp_path / "a.csv").read_split("train")
     assert [e.content() for e in examples] == [('line one\nline "two"\n\nline four', "pos"), ("a, b", "neg")]
     assert examples[1].place.endswith("a.csv:6")
+    (tmp_path / "b.csv").write_text('text,label\n"two\nlines",x\n"open,y\n')
+    with pytest.raises(InputError, match=r"b\.csv:4: unexpected end of data: check the quotes"):
+        texts(tmp_path / "b.csv").read_split("train")
 
 
 def test_half_an_emoji_in_json_is_replaced(tmp_path: Path) -> None:
@@ -227,6 +285,60 @@ def test_a_part_of_small_data_is_held_out_and_training_keeps_every_label(labels:
     assert len(held) == max(1, round(len(rows) / 10)) and len(train) + len(held) == len(rows)
     assert {row.label for row in train} == set(labels)
     assert len({hold_out(rows, 0.1, seed)[1][0].text for seed in range(9)}) > 1
+
+
+def test_what_is_held_out_and_what_was_read_is_recorded(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("text,label\n" + "".join(f"text {i},{'ab'[i % 2]}\n" for i in range(60)))
+    (tmp_path / "b.csv").write_text("text,label\n" + "".join(f"text {i},a\n" for i in range(60)))
+    note = (
+        "files has no validation split: 6 of its training examples, drawn with seed 0{}, were held out for validation."
+    )
+    proportions = " with the same proportions of labels"
+    for name, size, added in (
+        ("a", 1, proportions),
+        ("b", 1, ""),
+        ("a", 2, f" in groups of 2 consecutive rows{proportions}"),
+        ("b", 3, " in groups of 3 consecutive rows"),
+    ):
+        reader = texts(tmp_path / f"{name}.csv")
+        reader.group_size = size
+        corpus = Corpus(reader, codec())
+        assert corpus.notes == [note.format(added), "No test file is given (data.test=F), so there is no test score."]
+        rows = [int(e.text.split()[1]) // (2 if name == "a" else 1) for e in corpus.splits["validation"].examples]
+        assert len(rows) == 6 and (name == "a" or len({row // size for row in rows}) == 6 // size)
+    assert corpus.description() == {
+        "name": "files",
+        "source": "files: b.csv",
+        "revision": None,
+        "sha256": {split: content_hash(corpus.splits[split].examples) for split in ("train", "validation")},
+        "sizes": {"train": 54, "validation": 6},
+        "notes": corpus.notes,
+    }
+
+
+def test_the_order_of_rows_that_are_held_out_is_fixed() -> None:
+    """Results of earlier versions stay comparable: the rank of a row is the SHA-256 of the seed and its number."""
+    rows = [LabelledText(str(n), "x") for n in range(50)]
+    ranked = sorted(range(50), key=lambda n: hashlib.sha256(f"7:{n}".encode()).digest())
+    assert [int(row.text) for row in hold_out(rows, 0.2, seed=7)[1]] == sorted(ranked[:10])
+    assert [int(row.text) for row in sample_rows(rows, 10, seed=7)] == sorted(ranked[:10])
+    assert sample_rows(rows, 50, seed=7) is rows is sample_rows(rows, None, seed=7)
+
+
+@pytest.mark.parametrize(
+    "sizes, fraction, expected",
+    [
+        ([100, 300], 0.1, [10, 30]),
+        ([4] * 5, 0.1, 2),
+        ([1, 1, 8], 0.1, [0, 0, 1]),
+        ([1, 1], 0.5, [0, 0]),
+        ([9, 1], 0.9, [8, 0]),
+    ],
+)
+def test_held_out_sizes_add_up_to_the_fraction(sizes: list[int], fraction: float, expected: list[int] | int) -> None:
+    held = held_out_sizes(sizes, fraction, seed=0)
+    assert held == expected if isinstance(expected, list) else sum(held) == expected
+    assert all(part < size for part, size in zip(held, sizes, strict=True))
 
 
 def test_data_too_small_to_hold_out_asks_for_a_validation_split(tmp_path: Path) -> None:
@@ -378,6 +490,11 @@ def test_a_damaged_vocabulary_is_named(tmp_path: Path, content: str | None) -> N
         (tmp_path / "vocabulary.json").write_bytes(content.encode("latin-1"))
     with pytest.raises(InputError, match=r"vocabulary\.json is .*the run folder is damaged"):
         Vocabulary.load(tmp_path / "vocabulary.json")
+
+
+def test_a_saved_vocabulary_has_a_symbol_per_line(tmp_path: Path) -> None:
+    Vocabulary.of_labels(["ü", "b"]).save(tmp_path / "labels.json")
+    assert (tmp_path / "labels.json").read_text(encoding="utf-8") == '[\n"b",\n"ü"\n]'
 
 
 def test_a_vocabulary_keeps_the_most_frequent_symbols() -> None:

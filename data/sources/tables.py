@@ -174,7 +174,7 @@ def same_width_if_quoted(path: Path, lines: list[str]) -> bool:
 
 def quoted_cells(path: Path, lines: Lines, separator: str) -> Iterator[tuple[int, list[str]]]:
     """(line number, cells) of every row of a file in the format of RFC 4180; a cell may extend over several lines."""
-    numbers: list[int] = [0]
+    numbers: list[int] = []
 
     def numbered() -> Iterator[str]:
         for number, line in lines:
