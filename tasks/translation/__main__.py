@@ -3,6 +3,7 @@
 import hydra
 from omegaconf import DictConfig
 
+from training.commandline import start
 from training.folders import register_resolvers
 from training.waiting import choose_wait_policy
 
@@ -17,4 +18,4 @@ def main(cfg: DictConfig) -> float | None:
 
 
 if __name__ == "__main__":
-    main()
+    start("translation", main)

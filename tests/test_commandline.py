@@ -1,0 +1,167 @@
+"""The command line of a task: help of its own parts, names that do not exist, and what needs quotes."""
+
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+from conftest import CONF, ROOT
+from omegaconf import OmegaConf
+
+from data.errors import InputError
+from training.commandline import check, explain, parts
+from training.help import KEY_LINE, composed, help_text
+
+TASKS = [path.stem for path in sorted(CONF.glob("*.yaml")) if path.stem != "base"]
+
+
+@pytest.fixture(scope="module")
+def helps() -> dict[str, str]:
+    return {task: help_text(task) for task in TASKS}
+
+
+def groups_in(text: str) -> dict[str, str]:
+    return dict(re.findall(r"^([a-z]+) {2,}(.+)$", text.partition("Change a value")[0], re.MULTILINE))
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_help_lists_the_groups_of_its_own_task_and_marks_the_defaults(helps: dict[str, str], task: str) -> None:
+    listed, choices = groups_in(helps[task]), composed(task).hydra.runtime.choices
+    assert set(listed) == {group for group in choices if "/" not in group}
+    for group, names in listed.items():
+        if group != "experiment":
+            assert re.findall(r"([\w/]+)\*", names) == [choices[group] or "null"]
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_help_lists_only_experiments_and_data_of_its_own_task(helps: dict[str, str], task: str) -> None:
+    listed = groups_in(helps[task])
+    assert set(listed["experiment"].split(", ")) == {f"{task}/{p.stem}" for p in (CONF / "experiment" / task).glob("*")}
+    others = {"sentiment": "sst2", "tagging": "conllu", "translation": "multi30k"}
+    assert {name for name in others.values() if re.search(rf"\b{name}\b", listed["data"])} <= {others.get(task)}
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_key_in_the_help_exists_with_the_default_shown(helps: dict[str, str], task: str) -> None:
+    cfg, shown = composed(task), 0
+    for line in helps[task].partition("Change a value")[2].splitlines():
+        match = re.fullmatch(r"([a-z_.]+) +(\S+) +(.+)", line)
+        if match is None or match[1].startswith("hydra.") or match[2] in ("-", "required"):
+            continue
+        value = OmegaConf.select(cfg, match[1], throw_on_missing=True)
+        assert match[2] == ("null" if value is None else str(value).lower() if isinstance(value, bool) else str(value))
+        shown += 1
+    assert shown >= 12
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_help_has_an_example_with_own_data_that_composes(helps: dict[str, str], task: str) -> None:
+    examples = re.findall(rf"^ *python -m tasks\.{task} (data=.+)$", helps[task], re.MULTILINE)
+    assert examples
+    for example in examples:
+        check(task, shlex.split(example))
+        assert "data.train=" in example and composed(task, *shlex.split(example)).data.train
+
+
+def test_a_line_of_the_help_that_explains_no_key_is_left_alone() -> None:
+    assert KEY_LINE.fullmatch("Train a recurrent network") is None
+
+
+@pytest.mark.parametrize(
+    ("override", "meant"),
+    [
+        ("cell=grx", "gru"),
+        ("cell=lstm,grv", "gru"),
+        ("experiment=sst2_phrases", "sentiment/sst2_phrases"),
+        ("+cel=gru", "cell"),
+        ("+trainers.max_epochs=3", "trainer.max_epochs"),
+        ("++split.validation_shar=0.2", "split.validation_share"),
+        ("+cell=gru", "write cell=gru"),
+        ("cell=null", "gru"),
+        ("~cell", "gru"),
+        ("decoder=luong", "no such part"),
+        ("cell", "key=value"),
+    ],
+)
+def test_a_wrong_option_is_refused_before_the_run_with_the_nearest_name(override: str, meant: str) -> None:
+    with pytest.raises(InputError, match=re.escape(meant)) as refusal:
+        check("sentiment", [override])
+    assert "\n" not in str(refusal.value) and "append" not in str(refusal.value)
+
+
+TAKEN = """cell=gru cell=rnn,lstm embeddings=null +optimizer.amsgrad=true ++seed=3 ++trainer.patience=2
+optimizer.lr=interval(0.1,0.2) cell=choice(gru,lstm) hydra/launcher=basic hydra.run.dir=here +hydra.job.env_set.A=b
+data.labels=[a,b] data.path=C:/dir/x"""
+
+
+@pytest.mark.parametrize("override", TAKEN.split())
+def test_what_hydra_takes_is_taken(override: str) -> None:
+    check("sentiment", [override])
+
+
+@pytest.mark.parametrize(
+    ("override", "meant"),
+    [
+        ("trainer.max_epoch=3", "trainer.max_epochs"),
+        ("cel=gru", "cell"),
+        ("lr=0.1", "optimizer.lr"),
+        ("data.pth=x", "data.path"),
+    ],
+)
+def test_a_misspelt_key_is_explained_with_the_nearest_name(override: str, meant: str) -> None:
+    overrides = ["data=sst2", override]
+    with pytest.raises(Exception) as raised:
+        composed("sentiment", *overrides)
+    sentence = explain("sentiment", overrides, raised.value)
+    assert sentence.startswith(override) and meant in sentence and "\n" not in sentence
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a=b.csv",
+        "copy (1).csv",
+        "(1).csv",
+        "it's.csv",
+        "år.csv",
+        "#1.csv",
+        'say "hi".csv',
+        "a,b=c",
+        "back\\slash=.csv",
+        "end=\\",
+    ],
+)
+def test_a_value_that_needs_quotes_is_shown_in_quotes_that_work(name: str) -> None:
+    override = f"data.train={name}"
+    try:
+        check("sentiment", [override])
+    except InputError as error:
+        (quoted,) = shlex.split(str(error).partition("write ")[2])
+        check("sentiment", [quoted])
+        override = quoted
+    assert composed("sentiment", "data=files", override).data.train == name
+    assert parts(override)[1] == "data.train"
+
+
+def test_several_values_that_need_quotes_are_quoted_one_by_one() -> None:
+    with pytest.raises(InputError) as refusal:
+        check("sentiment", ["data.train=a=1.csv,b=2.csv"], sweep=True)
+    assert '"a=1.csv","b=2.csv"' in str(refusal.value)
+
+
+@pytest.fixture
+def command() -> Callable[..., subprocess.CompletedProcess]:
+    def run(*arguments: str) -> subprocess.CompletedProcess:
+        return subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True)
+
+    return run
+
+
+def test_neither_help_nor_a_mistake_imports_torch(command: Callable[..., subprocess.CompletedProcess]) -> None:
+    for arguments, code in ((["--help"], 0), (["trainer.max_epoch=3"], 2)):
+        done = command("-X", "importtime", "-m", "tasks.sentiment", *arguments)
+        assert done.returncode == code
+        assert not re.search(r"\| +torch$", done.stderr, re.MULTILINE)
+        assert "Traceback" not in done.stderr

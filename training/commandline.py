@@ -1,0 +1,197 @@
+"""The command line of a task, before and around its run: help, names that do not exist, one sentence for a mistake.
+
+Nothing here imports PyTorch, so that ``--help``, a misspelt name and the first line come at once.
+"""
+
+import difflib
+import os
+import re
+import shlex
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from data.errors import InputError
+from training.help import CONF, composed, help_text, offered
+
+PRINTS_ONLY = re.compile(r"(--cfg|-c|--info|-i|--resolve|--package|--hydra-help|--version|--shell-completion|-sc)\b")
+PLAIN_SECTIONS = ("hydra",)  # checked by Hydra itself
+
+
+def start(task: str, main: Callable[[], Any]) -> None:
+    """Run ``main``, a function of ``hydra.main``, for the command line of a task.
+
+    A mistake on the command line ends the process with one sentence and exit code 2.
+    """
+    arguments = sys.argv[1:]
+    if any(argument in ("-h", "--help") for argument in arguments):
+        show_help(task)
+        return
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors arrive here, in place of Hydra's own report
+    try:
+        check(task, overrides_in(arguments), sweep=any(a in ("-m", "--multirun") for a in arguments))
+        if not any(PRINTS_ONLY.match(argument) for argument in arguments):
+            print(f"{task}: loading PyTorch and the data", file=sys.stderr, flush=True)
+        main()
+    except (InputError, HydraException, OmegaConfBaseException) as error:
+        print(f"error: {explain(task, overrides_in(arguments), error)}", file=sys.stderr)
+        sys.exit(2)
+
+
+def show_help(task: str) -> None:
+    """Print the help of a task; a reader that stops early, such as ``head``, is no error."""
+    try:
+        print(help_text(task), flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what Python still flushes at its end
+
+
+def overrides_in(arguments: list[str]) -> list[str]:
+    """The arguments of the form ``key=value`` or ``~key``; the others are switches."""
+    return [argument for argument in arguments if not argument.startswith("-")]
+
+
+def check(task: str, overrides: list[str], sweep: bool = False) -> None:
+    """Refuse options that do not exist, and keys that nothing reads; of a sweep, before its first job."""
+    for override in overrides:
+        sign, key, value = parts(override)
+        check_grammar(override, sweep)
+        if (CONF / key).is_dir() and "/" not in key:
+            check_options(task, sign, key, value)
+        elif sign in ("+", "++"):
+            check_added(task, key)
+
+
+def parts(override: str) -> tuple[str, str, str | None]:
+    """The sign (``+``, ``++``, ``~`` or none), the key and the value of an override; None where there is no value."""
+    rest = override.lstrip("+~")
+    key, equals, value = rest.partition("=")
+    return override.removesuffix(rest), key, value if equals else None
+
+
+def override_of(sign: str, key: str, value: str | None) -> str:
+    """An override in one piece again."""
+    return f"{sign}{key}" if value is None else f"{sign}{key}={value}"
+
+
+def check_grammar(override: str, sweep: bool) -> None:
+    """Hydra's grammar reads some characters as its own; the message shows the override in quotes."""
+    sign, key, value = parts(override)
+    if value is None:
+        if sign != "~":
+            raise InputError(f"'{override}' is no option: write key=value, for instance seed=2.")
+        return
+    try:
+        OverridesParser.create().parse_override(override)
+    except (HydraException, OmegaConfBaseException) as error:
+        quoted = f"{sign}{key}={','.join(map(quote, value.split(',') if sweep else [value]))}"
+        raise InputError(f"{override}: put the value in quotes. In a shell, write {shlex.quote(quoted)}") from error
+
+
+def quote(value: str) -> str:
+    """A value in the quotes of Hydra's grammar, in which a backslash is only one before a quote."""
+    escaped = re.sub(r'(\\*)("|$)', lambda match: match[1] * 2 + ('\\"' if match[2] else ""), value)
+    return f'"{escaped}"'
+
+
+def check_options(task: str, sign: str, group: str, value: str | None) -> None:
+    """Refuse an option that a config group does not have, and a group that a task cannot do without."""
+    choices = composed(task).hydra.runtime.choices
+    default: dict[str, str | None] = {str(name): option for name, option in choices.items()}
+    if group not in default:
+        raise InputError(f"{sign}{group}: {task} has no such part. {suggestion(group, default)}")
+    names = offered(task, group, default[group])
+    if sign == "+":
+        raise InputError(f"{override_of(sign, group, value)}: {group} has a value already; write {group}={value or ''}")
+    if sign == "~" or value in ("null", ""):
+        if default[group] is not None:
+            raise InputError(f"{override_of(sign, group, value)}: {task} needs one of {', '.join(names)}.")
+        return
+    for name in (value or "").split(","):
+        if not re.fullmatch(r"[\w/.-]+", name):  # a form of Hydra's own: choice(...), glob(...), a list
+            return
+        if name != "null" and not (CONF / group / f"{name}.yaml").is_file():
+            raise InputError(f"{group}={name}: there is no such option. {suggestion(name, names)}")
+
+
+def check_added(task: str, key: str) -> None:
+    """Refuse ``+key`` where no constructor reads it: at the top of the config, or in a section that is none's."""
+    cfg = composed(task)
+    top, _, rest = key.partition(".")
+    if top in PLAIN_SECTIONS:
+        return
+    section = OmegaConf.select(cfg, key.rpartition(".")[0]) if rest else None
+    exists = top in cfg if not rest else isinstance(section, DictConfig) and key.rpartition(".")[2] in section
+    if exists or (rest and isinstance(cfg.get(top), DictConfig) and "_target_" in cfg[top]):
+        return
+    raise InputError(f"+{key}: nothing reads this key. {suggestion(key, names_of(cfg))}")
+
+
+def names_of(cfg: DictConfig) -> list[str]:
+    """All groups and keys that a command line may set, Hydra's own aside."""
+    groups = [group for group in cfg.hydra.runtime.choices if "/" not in group]
+    return list(dict.fromkeys([*groups, *(key for key in keys(cfg) if not key.startswith("hydra."))]))
+
+
+def keys(cfg: DictConfig, prefix: str = "") -> Iterator[str]:
+    """The dotted names of all keys of a config, without following references."""
+    for name in map(str, cfg):
+        yield f"{prefix}{name}"
+        node = cfg._get_node(name)
+        if isinstance(node, DictConfig) and not (node._is_none() or node._is_missing() or node._is_interpolation()):
+            yield from keys(node, f"{prefix}{name}.")
+
+
+def suggestion(name: str, names: Iterable[str]) -> str:
+    """The names that come nearest, as a sentence; all of them where none is near and they are few."""
+    found = nearest(name, [other for other in names if not name.startswith(f"{other}.")])
+    if found:
+        return f"Did you mean {' or '.join(found)}?"
+    few = sorted(names)
+    return f"Choose one of {', '.join(few)}." if len(few) <= 12 else "--help lists what there is."
+
+
+def nearest(name: str, names: list[str]) -> list[str]:
+    """Up to three names that end alike or are spelt alike."""
+    tail = re.split(r"[./]", name)[-1]
+    tails = {other: re.split(r"[./]", other)[-1] for other in names}
+    if same := [other for other in names if tails[other] == tail]:
+        return same[:3]
+    if alike := difflib.get_close_matches(name, names, n=1, cutoff=0.75):
+        return alike
+    near_tails = difflib.get_close_matches(tail, list(tails.values()), n=1, cutoff=0.75)
+    if alike := [other for other in names if tails[other] in near_tails]:
+        return alike[:3]
+    return difflib.get_close_matches(name, names, n=1)
+
+
+def explain(task: str, overrides: list[str], error: Exception) -> str:
+    """A mistake on the command line in one sentence, with the name that was perhaps meant."""
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
+        group, _, name = str(error.missing_cfg_file).rpartition("/")
+        return f"{group}={name}: there is no such option. {suggestion(name, error.options or [])}"
+    if isinstance(error, ConfigCompositionException | OverrideParseException | OmegaConfBaseException):
+        for override in overrides:
+            key = parts(override)[1]
+            if f"'{key}'" in str(error).splitlines()[0] and not (CONF / key).is_dir():
+                return f"{override}: there is no such key. {suggestion(key, known_names(task, overrides, override))}"
+    return first_line(error)
+
+
+def known_names(task: str, overrides: list[str], wrong: str) -> list[str]:
+    """What the command line might have meant: the names of its config without the override that is wrong."""
+    choices = [text for text in overrides if text != wrong and (CONF / parts(text)[1]).is_dir() and "," not in text]
+    try:
+        return names_of(composed(task, *choices))
+    except (HydraException, OmegaConfBaseException):
+        return names_of(composed(task))
+
+
+def first_line(error: Exception) -> str:
+    """The first line of a message, or the name of an error that has none."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
