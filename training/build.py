@@ -79,9 +79,10 @@ def resolve_target(name: str) -> Any:
 
 @cache
 def names_in_conf() -> frozenset[str]:
-    """Every ``_target_`` in ``conf/``."""
-    texts = (path.read_text(encoding="utf-8") for path in CONF.rglob("*.yaml"))
-    return frozenset(name for text in texts for name in re.findall(r"^\s*_target_:\s*([\w.]+)", text, re.MULTILINE))
+    """Every ``_target_`` in ``conf/``, with ``${task}`` in it standing for each task."""
+    texts = [path.read_text(encoding="utf-8") for path in CONF.rglob("*.yaml")]
+    names = [name for text in texts for name in re.findall(r"^\s*_target_:\s*([\w.${}]+)", text, re.MULTILINE)]
+    return frozenset(name.replace("${task}", path.stem) for name in names for path in CONF.glob("*.yaml"))
 
 
 def suits(target: Any, expected: Any, is_partial: bool) -> bool:
