@@ -1,6 +1,7 @@
 """The cells against PyTorch's modules on packed input, and every fast scan against the loop it replaces."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
@@ -96,22 +97,56 @@ def make_cell(request: pytest.FixtureRequest, composed: Callable) -> Callable[..
     return instantiate(composed("sentiment", f"cell={request.param}").cell)
 
 
+def states_and_gradients(
+    scan: Callable, cell: Cell, inputs: Tensor, **options: object
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Outputs and final state of a scan, and the gradients of inputs, initial state and parameters."""
+    x = inputs.clone().requires_grad_()
+    state = options.pop("state")
+    started = None if state is None else [entry.clone().requires_grad_() for entry in state]
+    cell.zero_grad()
+    outputs, final = scan(x, state=started and tuple(started), **options)
+    (outputs.pow(2).mean() + sum(entry.sin().mean() for entry in final)).backward()
+    gradients = [x.grad, *(entry.grad for entry in started or []), *(p.grad for p in cell.parameters())]
+    return [outputs, *final], [g for g in gradients if g is not None]
+
+
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("started", [False, True])
-def test_every_scan_equals_the_loop(make_cell: Callable[..., Cell], reverse: bool, started: bool) -> None:
+@pytest.mark.parametrize("length", [1, 6, 131])
+def test_every_scan_equals_the_loop(make_cell: Callable[..., Cell], reverse: bool, started: bool, length: int) -> None:
     torch.manual_seed(0)
     cell = make_cell(input_size=3, hidden_size=5)
-    inputs, mask = torch.randn(5, 6, 3), torch.cat([MASK, torch.zeros(1, 6, dtype=torch.bool)])
-    state = tuple(torch.randn(5, size) for size in cell.state_sizes) if started else None
-    runs = []
-    for scan in (cell.scan, lambda *args, **options: Cell.scan(cell, *args, **options)):
-        x = inputs.clone().requires_grad_()
-        cell.zero_grad()
-        outputs, final = scan(x, mask, state, reverse=reverse)
-        (outputs.pow(2).sum() + sum(entry.sin().sum() for entry in final)).backward()
-        runs.append([outputs, *final, x.grad, *(parameter.grad for parameter in cell.parameters())])
-    for fast, slow in zip(*runs, strict=True):
-        torch.testing.assert_close(fast, slow)
+    if overrides_nothing(cell, "scan"):
+        return  # it is the loop
+    mask = torch.arange(length) < torch.tensor([length, length // 2, 1, 0, length - 1])[:, None]
+    inputs, state = torch.randn(5, length, 3), tuple(torch.randn(5, size) for size in cell.state_sizes)
+    options = {"mask": mask, "state": state if started else None, "reverse": reverse}
+    fast = states_and_gradients(cell.scan, cell, inputs, **options)
+    slow = states_and_gradients(partial(Cell.scan, cell), cell, inputs, **options)
+    for got, wanted in zip([*fast[0], *fast[1]], [*slow[0], *slow[1]], strict=True):
+        torch.testing.assert_close(got, wanted, atol=1e-5, rtol=1e-5)
+
+
+def overrides_nothing(cell: Cell, method: str) -> bool:
+    return getattr(type(cell), method) is getattr(Cell, method)
+
+
+@torch.no_grad()
+def test_long_sequences_neither_overflow_nor_drift(make_cell: Callable[..., Cell]) -> None:
+    """4,096 steps with some large inputs, from a non-zero state: finite, and a fast scan equals the loop."""
+    torch.manual_seed(0)
+    cell = make_cell(input_size=3, hidden_size=4)
+    length = 1024 if overrides_nothing(cell, "scan") else 4096
+    inputs, mask = torch.randn(2, length, 3), torch.arange(length) < torch.tensor([[length], [length - 99]])
+    inputs[:, ::97] *= 10
+    state = tuple(torch.randn(2, size) for size in cell.state_sizes)
+    outputs, final = cell.scan(inputs, mask, state)
+    assert all(entry.isfinite().all() for entry in (outputs, *final))
+    if not overrides_nothing(cell, "scan"):
+        expected, _ = Cell.scan(cell, inputs, mask, state)
+        scale = expected.abs().max().clamp(min=1)
+        assert (outputs - expected).abs().max() <= 1e-5 * scale
 
 
 def test_padding_holds_the_state_and_outputs_zero(make_cell: Callable[..., Cell]) -> None:
@@ -140,17 +175,28 @@ def test_steps_equal_the_scan(make_cell: Callable[..., Cell]) -> None:
         torch.testing.assert_close(stepped, scanned)
 
 
-def test_cells_start_from_the_same_rule(make_cell: Callable[..., Cell]) -> None:
-    bound = 1 / 8
-    weights = torch.cat(
-        [
-            parameter.detach().flatten()
-            for parameter in make_cell(input_size=64, hidden_size=64).parameters()
-            if parameter.dim() > 1
-        ]
-    )
-    assert weights.abs().max() <= bound
-    assert weights.std() == pytest.approx(bound / 3**0.5, rel=0.05)
+def test_cells_share_the_rule_of_initialisation(make_cell: Callable[..., Cell]) -> None:
+    """U(-1/sqrt(H), 1/sqrt(H)), unless a cell declares the initialisation of its paper."""
+    cell = make_cell(input_size=64, hidden_size=64)
+    if not overrides_nothing(cell, "reset_parameters"):
+        return
+    weights = torch.cat([parameter.detach().flatten() for parameter in cell.parameters() if parameter.dim() > 1])
+    assert weights.abs().max() <= 1 / 8
+    assert weights.std() == pytest.approx(1 / 8 / 3**0.5, rel=0.05)
+
+
+def test_every_parameter_and_every_past_input_has_an_effect(make_cell: Callable[..., Cell]) -> None:
+    """The last output depends on all parameters, on the first input and on all entries of the initial state."""
+    torch.manual_seed(0)
+    cell = make_cell(input_size=3, hidden_size=5)
+    inputs = torch.randn(4, 3, 3, requires_grad=True)
+    state = tuple(torch.randn(4, size, requires_grad=True) for size in cell.state_sizes)
+    outputs, _ = cell.scan(inputs, torch.ones(4, 3, dtype=torch.bool), state)
+    wanted = [inputs, *cell.parameters()]
+    gradients = torch.autograd.grad(outputs[:, -1].sum(), [*wanted, *state], allow_unused=True)
+    assert all(gradient is not None and gradient.ne(0).any() for gradient in gradients[: len(wanted)])
+    assert gradients[0][:, 0].ne(0).any()
+    assert any(gradient is not None and gradient.ne(0).any() for gradient in gradients[len(wanted) :])
 
 
 def test_the_forget_bias_is_the_sum_of_both_biases() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import ROOT, SMALL
+from conftest import options as names
 from safetensors.torch import load_file
 
 from training.trainer import Trainer
@@ -240,7 +241,7 @@ def test_help_lists_groups_and_keys_without_torch() -> None:
     code += "finally: print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.stdout.splitlines()[-1] == "False"
-    for word in ("cell: gru, lstm, rnn", "pooling:", "trainer.max_epochs", "encoder.num_layers", "seed"):
+    for word in ("cell: " + ", ".join(names("cell")), "pooling:", "trainer.max_epochs", "encoder.num_layers", "seed"):
         assert word in done.stdout
 
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from models.padding import last_step, reverse_padded
+from models.scan import linear_scan
 
 State = tuple[Tensor, ...]  # entries [B, features]; entry 0 is the hidden state [B, H], which all readers use
 
@@ -72,6 +73,52 @@ class Cell(nn.Module, ABC):
     def kernel_name(self, device: torch.device) -> str:
         """The name of the code that runs ``scan`` on a device, for the record."""
         return "loop"
+
+
+class LinearCell(Cell):
+    """A cell with a recurrence c' = a * c + b, where a and b depend on the input only: ``scan`` is a parallel scan.
+
+    Subclasses define ``project``, ``coefficients`` and, where the hidden state is not c, ``carry`` and ``states``.
+    """
+
+    def with_previous(self, projected: Tensor, state: State) -> Tensor:
+        """Add what a step reads of the previous one, by default nothing: ([B, T, P], initial state) -> [B, T, P]."""
+        return projected
+
+    @abstractmethod
+    def coefficients(self, projected: Tensor) -> tuple[Tensor, Tensor]:
+        """a and b, in at least fp32, |a| <= 1: [..., P] -> ([..., N], [..., N])."""
+
+    def carry(self, state: State) -> Tensor:
+        """c of a state: [B, N]."""
+        return state[0]
+
+    def states(self, projected: Tensor, carry: Tensor) -> State:
+        """The entries of the state, from c and the input of the step: ([..., P], [..., N]) -> [..., features] each."""
+        return (carry,)
+
+    def step(self, projected: Tensor, state: State) -> State:
+        projected = self.with_previous(projected.unsqueeze(1), state).squeeze(1)
+        a, b = self.coefficients(projected)
+        return self.states(projected, a * self.carry(state) + b)
+
+    def scan(
+        self, inputs: Tensor, mask: Tensor, state: State | None = None, reverse: bool = False
+    ) -> tuple[Tensor, State]:
+        state = self.initial_state(inputs) if state is None else state
+        projected, keep, lengths = self.project(inputs), mask.unsqueeze(-1), mask.sum(dim=1)
+        if reverse:
+            projected = reverse_padded(projected, lengths)
+        projected = self.with_previous(projected, state)
+        a, b = self.coefficients(projected)
+        carries = linear_scan(a.masked_fill(~keep, 1.0), b.masked_fill(~keep, 0.0), self.carry(state).to(b.dtype))
+        entries = self.states(projected, carries)
+        final = tuple(last_step(entry, lengths, start) for entry, start in zip(entries, state, strict=True))
+        outputs = entries[0] * keep
+        return reverse_padded(outputs, lengths) if reverse else outputs, final
+
+    def kernel_name(self, device: torch.device) -> str:
+        return "parallel scan"
 
 
 class FusedCell(Cell):
