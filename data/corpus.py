@@ -327,7 +327,7 @@ def held_out_sizes(sizes: list[int], fraction: float, seed: int) -> list[int]:
     At least one row is held out in all, and at least one of every label is not.
     """
     total = max(1, round(fraction * sum(sizes)))
-    held = [min(int(fraction * size), size - 1) for size in sizes]
+    held = [int(fraction * size) for size in sizes]
     by_remainder = sorted(range(len(sizes)), key=lambda i: (held[i] - fraction * sizes[i], row_rank(seed, i)))
     for index in by_remainder:
         if sum(held) < total and held[index] < sizes[index] - 1:

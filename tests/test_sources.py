@@ -18,7 +18,7 @@ from data.corpus import Corpus, content_hash, held_out_sizes, hold_out, sample_r
 from data.errors import InputError
 from data.sources.texts import FileTexts, HubTexts
 from data.tagging import TaggedSentence
-from data.tokenizers import ASCII_WORD, WORD, SentencePieceTokenizer, WordTokenizer
+from data.tokenizers import ASCII_WORD, WORD, CharacterTokenizer, SentencePieceTokenizer, WordTokenizer
 from data.vocabulary import SPECIALS, UNK, Vocabulary
 
 ROWS = [("fine , warm", "good"), ('a "dull" one', "bad"), ("zwölf Töne", "good"), ("so so", "middling")]
@@ -341,6 +341,23 @@ def test_held_out_sizes_add_up_to_the_fraction(sizes: list[int], fraction: float
     assert all(part < size for part, size in zip(held, sizes, strict=True))
 
 
+def test_rows_left_over_by_rounding_go_to_the_largest_remainders_and_ties_to_the_seed() -> None:
+    assert {tuple(held_out_sizes([11, 19], 0.1, seed)) for seed in range(9)} == {(1, 2)}
+    assert {tuple(held_out_sizes([19, 11], 0.1, seed)) for seed in range(9)} == {(2, 1)}
+    assert {tuple(held_out_sizes([15, 25], 0.1, seed)) for seed in range(9)} == {(2, 2), (1, 3)}
+    rows = [LabelledText(str(n), "ab"[n < 15]) for n in range(40)]
+    assert {sum(row.label == "b" for row in hold_out(rows, 0.1, seed)[1]) for seed in range(9)} == {1, 2}
+
+
+def test_cut_texts_are_counted_in_a_note(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.csv").write_text(f"text,label\n{name} b c d,x\ne f,x\n")
+    notes = Corpus(texts(tmp_path / "a.csv", tmp_path / "b.csv"), codec(max_length=3)).notes
+    cut = "1 of 2 {} examples are longer than codec.max_length=3 tokens and were cut."
+    assert notes[1:] == [cut.format("train"), cut.format("validation")]
+    assert len(Corpus(texts(tmp_path / "a.csv", tmp_path / "b.csv"), codec(max_length=4)).notes) == 1
+
+
 def test_data_too_small_to_hold_out_asks_for_a_validation_split(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("text,label\none,a\ntwo,b\nthree,c\n")
     with pytest.raises(InputError, match=r"too small to hold out .* a validation split \(data\.validation=F\)"):
@@ -436,6 +453,8 @@ def test_a_vocabulary_size_that_the_text_does_not_fill_is_lowered_with_a_note(tm
     source = texts(write(tmp_path / "train.csv"), write(tmp_path / "validation.csv"))
     corpus = Corpus(source, codec(vocab_size=500))
     assert corpus.sizes["vocab_size"] == 13
+    exact = Corpus(texts(tmp_path / "train.csv", tmp_path / "validation.csv"), codec(vocab_size=13))
+    assert not any("vocabulary" in note for note in exact.notes)
     assert "The vocabulary has 13 symbols: the training text does not fill codec.vocab_size=500." in corpus.notes
     pieces = codec()
     pieces.tokenizer = SentencePieceTokenizer(vocab_size=500, model_type="unigram", lowercase=True)
@@ -501,6 +520,7 @@ def test_a_vocabulary_keeps_the_most_frequent_symbols() -> None:
     pieces = list("aaabbbccd")
     assert Vocabulary.of_text(pieces, min_count=2, max_size=None).symbols[4:] == ["a", "b", "c"]
     assert Vocabulary.of_text(pieces, min_count=1, max_size=6).symbols[4:] == ["a", "b"]
+    assert Vocabulary.of_text("azzbzay", min_count=1, max_size=None).symbols[4:] == ["z", "a", "b", "y"]
     assert len(Vocabulary.of_text(pieces, min_count=1, max_size=4)) == 4
     with pytest.raises(InputError, match=r"codec\.vocab_size=3: must be at least 4"):
         Vocabulary.of_text(pieces, min_count=1, max_size=3)
@@ -533,6 +553,33 @@ def test_words_of_every_script_stay_whole(text: str) -> None:
     words = [word.rstrip("་") for word in text.split()]
     assert [piece for piece in split(text) if piece != "་"] == words
     assert split(f"“{words[0]}”, {words[-1]}!") == ["“", words[0], "”", ",", words[-1], "!"]
+
+
+def test_letters_are_folded_where_configured_and_pieces_joined() -> None:
+    assert WordTokenizer(lowercase=True, pretokenized=False).split("Don't PANIC") == ["do", "n't", "panic"]
+    assert WordTokenizer(lowercase=False, pretokenized=True).split(" Don't  PANIC, ") == ["Don't", "PANIC,"]
+    assert WordTokenizer(lowercase=True, pretokenized=True).join(["a", ",", "b"]) == "a , b"
+    characters = CharacterTokenizer(lowercase=True)
+    assert characters.split(" A  b\tC\n") == ["a", " ", "b", " ", "c"]
+    assert CharacterTokenizer(lowercase=False).split("Ab") == ["A", "b"]
+    assert characters.join(["a", " ", "b"]) == "a b" and characters.inventory == []
+
+
+def test_a_sentencepiece_model_is_saved_and_read_back(tmp_path: Path) -> None:
+    tokenizer = SentencePieceTokenizer(vocab_size=22, model_type="unigram", lowercase=False)
+    tokenizer.fit(text for text, _ in ROWS * 5)
+    tokenizer.save(tmp_path)
+    again = SentencePieceTokenizer(vocab_size=22, model_type="unigram", lowercase=False)
+    again.load(tmp_path)
+    assert again.split("fine Töne") == tokenizer.split("fine Töne") and again.inventory == tokenizer.inventory
+    (tmp_path / "tokenizer.model").write_bytes(b"no model")
+    with pytest.raises(InputError, match="is not a SentencePiece model"):
+        again.load(tmp_path)
+    (tmp_path / "tokenizer.model").unlink()
+    with pytest.raises(InputError, match=r"tokenizer\.model is missing: the run folder is damaged"):
+        again.load(tmp_path)
+    with pytest.raises(InputError, match=r"model_type is 'unigram' or 'bpe', not 'word'"):
+        SentencePieceTokenizer(vocab_size=22, model_type="word", lowercase=False)
 
 
 @given(st.text(st.characters(max_codepoint=127)))
