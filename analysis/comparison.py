@@ -1,4 +1,9 @@
-"""Which group beats which, by how much and how surely, in words that can be quoted."""
+"""Which group is better, by how much and with what evidence, in sentences that can be quoted.
+
+Two kinds of test answer two questions. The test over seeds asks whether models trained from other seeds would differ
+as well; only it supports "better". The test on sentences asks whether these trained models would differ on other
+sentences; the headline falls back on it, and says so, where the test over seeds is not significant.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,48 +12,61 @@ from typing import Any, cast
 
 import numpy as np
 
-from analysis.groups import Group, Section
+from analysis.groups import ComparableGroups, RunGroup
 from analysis.records import Record
-from analysis.statistics import Difference, over_seeds, over_sentences, with_correction
+from analysis.statistics import Difference, seed_test, sentence_test, with_correction
 
-ALL_PAIRS = 10  # groups; where there are more, the best is compared with every other
+MAX_ALL_PAIRS = 10  # groups; of more, the pairs of the best are reported, corrected for all pairs
 LEVEL = 0.05
 BLEU_DRAWS = 1_000
+LEAST_SPEEDUP = 1.1  # smaller differences of speed are not reported
+
+Correctness = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass
 class Pair:
-    """Two groups, the one with the better mean first, and what tests say of their difference in points.
+    """Two groups, the one with the better mean first, and the tests of their difference.
 
-    ``sentences`` is null where the predictions of either are not there.
+    ``sentences`` is None if either group has no predictions, or if they are not of the same sentences.
     """
 
-    better: Group
-    worse: Group
+    better: RunGroup
+    worse: RunGroup
     seeds: Difference
     sentences: Difference | None
 
     @property
-    def sure(self) -> bool:
-        """Whether the corrected test over seeds leaves little doubt; one seed never does."""
-        return self.seeds.corrected is not None and self.seeds.corrected < LEVEL and self.seeds.mean > 0
+    def one_seed(self) -> bool:
+        """Whether either group has a single seed: such a pair supports no claim."""
+        return min(len(self.better.scores), len(self.worse.scores)) < 2
+
+    @property
+    def significant(self) -> bool:
+        """Whether the corrected test over seeds is significant."""
+        return is_significant(self.seeds)
+
+    @property
+    def significant_on_sentences(self) -> bool:
+        """Whether the corrected test on sentences is significant, for groups of two seeds or more."""
+        return not self.one_seed and self.sentences is not None and is_significant(self.sentences)
 
     @property
     def sentence(self) -> str:
-        """What was found, to be quoted."""
+        """The finding in one sentence."""
         return "; ".join(filter(None, [self.on_seeds, self.on_sentences])) + "."
 
     @property
     def on_seeds(self) -> str:
-        found, names = self.seeds, (self.better.name, self.worse.name)
+        found, (better, worse) = self.seeds, (self.better.name, self.worse.name)
         if found.corrected is None:
-            few = f"with {seeds_said(found)}, too few to say more"
-            return f"{names[0]} scores {found.mean:.2f} points above {names[1]} {few}"
+            reason = "too few seeds to compare" if self.one_seed else "no variance over seeds to test against"
+            return f"{better} and {worse} differ by {found.mean:.2f} points with {describe_seeds(found)}: {reason}"
         interval = f"95 % interval {found.low:.2f} to {found.high:.2f}"
-        how = f"{interval}, {probability(found.corrected)}, {seeds_said(found)}"
-        if self.sure:
-            return f"{names[0]} beats {names[1]} by {found.mean:.2f} points, {how}"
-        return f"{names[0]} is not surely better than {names[1]}: {found.mean:+.2f} points, {how}"
+        evidence = f"{interval}, {describe_p(found.corrected)}, {describe_seeds(found)}"
+        if self.significant:
+            return f"{better} is significantly better than {worse} by {found.mean:.2f} points, {evidence}"
+        return f"{better} is not significantly better than {worse}: {found.mean:+.2f} points, {evidence}"
 
     @property
     def on_sentences(self) -> str:
@@ -56,153 +74,217 @@ class Pair:
         if found is None or found.corrected is None:
             return ""
         interval = f", 95 % interval {found.low:.2f} to {found.high:.2f}" if found.low is not None else ""
-        number = f"{found.counts[0]:,}"
-        return f"on the same {number} sentences {found.mean:+.2f}{interval}, {probability(found.corrected)}"
+        where = f"the trained models on the same {found.counts[0]:,} sentences"
+        return f"{where}: {found.mean:+.2f} points{interval}, {describe_p(found.corrected)}"
 
 
-def seeds_said(difference: Difference) -> str:
+def is_significant(difference: Difference) -> bool:
+    """Whether the first mean is higher and the corrected p value is below 5 %."""
+    return difference.corrected is not None and difference.corrected < LEVEL and difference.mean > 0
+
+
+def describe_seeds(difference: Difference) -> str:
     """``5 seeds``, ``5 and 4 seeds``."""
-    counts = sorted(set(difference.counts), reverse=True)
-    return f"{' and '.join(map(str, counts))} seed{'s' if counts != [1] else ''}"
+    counts = list(dict.fromkeys(difference.counts))
+    return f"{' and '.join(map(str, counts))} {plural('seed', max(counts))}"
 
 
-def probability(p: float) -> str:
-    """Two digits, and no false zero."""
+def plural(noun: str, count: int) -> str:
+    return noun if count == 1 else f"{noun}s"
+
+
+def describe_p(p: float) -> str:
+    """A p value with two digits; never 0."""
     return "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
 
 
-def compare(section: Section, tests: "SentenceTests") -> list[Pair]:
-    """All pairs of the scored groups, or the best with every other where there are many; corrected for being many."""
-    groups = section.scored
-    chosen = list(combinations(groups, 2)) if len(groups) <= ALL_PAIRS else [(groups[0], g) for g in groups[1:]]
-    seeds = with_correction([over_seeds(better.scores, worse.scores) for better, worse in chosen])
-    tested = [tests.difference(better, worse) for better, worse in chosen]
-    corrected = iter(with_correction([difference for difference in tested if difference is not None]))
+def compare(groups: ComparableGroups, tests: "SentenceTests") -> list[Pair]:
+    """Tests of all pairs of groups with scores; of many groups, the pairs of the best.
+
+    p values are corrected for all pairs in either case, since the best group was chosen by the scores being tested.
+    """
+    scored = groups.scored
+    pairs = list(combinations(scored, 2)) if len(scored) <= MAX_ALL_PAIRS else [(scored[0], g) for g in scored[1:]]
+    testable = sum(len(group.scores) > 1 for group in scored)
+    seeds = with_correction([seed_test(a.scores, b.scores) for a, b in pairs], count_pairs(testable))
+    tested = [tests.difference(better, worse) for better, worse in pairs]
+    known = [difference for difference in tested if difference is not None]
+    family = len(known) if len(scored) <= MAX_ALL_PAIRS else count_pairs(len(scored))
+    corrected = iter(with_correction(known, family))
     return [
         Pair(better, worse, over, None if on is None else next(corrected))
-        for (better, worse), over, on in zip(chosen, seeds, tested, strict=True)
+        for (better, worse), over, on in zip(pairs, seeds, tested, strict=True)
     ]
 
 
+def count_pairs(count: int) -> int:
+    return count * (count - 1) // 2
+
+
 class SentenceTests:
-    """Paired tests on the sentences that the groups of a section were all scored on; every prediction is read once."""
+    """Paired tests on the sentences that comparable groups were all scored on; every prediction is read once."""
 
-    def __init__(self, section: Section) -> None:
-        self.bleu = section.metric.startswith("bleu")
-        self.metric = section.metric
-        self.marks = {} if self.bleu else {id(group): group_marks(group) for group in section.scored}
-        self.texts = {id(group): representative_texts(group) for group in section.scored} if self.bleu else {}
+    def __init__(self, groups: ComparableGroups) -> None:
+        self.bleu = groups.metric.startswith("bleu")
+        self.metric = groups.metric
+        self.correctness = {} if self.bleu else {id(group): group_correctness(group) for group in groups.scored}
+        self.texts = {id(group): representative_texts(group) for group in groups.scored} if self.bleu else {}
 
-    def difference(self, better: Group, worse: Group) -> Difference | None:
-        """In points; None where a group has no predictions, or where they are not of the same sentences."""
+    def difference(self, better: RunGroup, worse: RunGroup) -> Difference | None:
+        """In percentage points; None if a group has no predictions, or if they are not of the same sentences."""
         if self.bleu:
             return self.difference_in_bleu(better, worse)
-        first, second = self.marks[id(better)], self.marks[id(worse)]
+        first, second = self.correctness[id(better)], self.correctness[id(worse)]
         if first is None or second is None or not np.array_equal(first[1], second[1]):
             return None
-        return over_sentences(100 * first[0], 100 * second[0], first[1])
+        return sentence_test(100 * first[0], 100 * second[0], first[1])
 
-    def difference_in_bleu(self, better: Group, worse: Group) -> Difference | None:
-        """By sacreBLEU's approximate randomisation, of one run each: that of the median validation score."""
+    def difference_in_bleu(self, better: RunGroup, worse: RunGroup) -> Difference | None:
+        """By sacreBLEU's approximate randomization, of one run of each group: that of the median validation score."""
         first, second = self.texts[id(better)], self.texts[id(worse)]
         if not first or not second or [row[0] for row in first] != [row[0] for row in second]:
             return None
         from sacrebleu.metrics import BLEU  # type: ignore[attr-defined]
         from sacrebleu.significance import PairedTest, Result
 
-        references, said, other = ([row[i] for row in rows] for rows, i in ((first, 0), (first, 1), (second, 1)))
+        references, hypotheses, others = ([row[i] for row in rows] for rows, i in ((first, 0), (first, 1), (second, 1)))
         metric = BLEU(lowercase="lowercase" in self.metric)
-        systems: list[tuple[str, Sequence[str]]] = [("second", other), ("first", said)]
+        systems: list[tuple[str, Sequence[str]]] = [("second", others), ("first", hypotheses)]
         test = PairedTest(systems, {"BLEU": metric}, [references], test_type="ar", n_samples=BLEU_DRAWS)
         _, scores = test()
         baseline, result = cast(list[Result], scores["BLEU"])
         mean = result.score - baseline.score
-        return Difference(mean, None, None, result.p_value, "sacreBLEU's approximate randomisation", (len(said),))
+        test_name = "sacreBLEU's approximate randomization"
+        return Difference(mean, None, None, result.p_value, test_name, (len(hypotheses),))
 
 
-def group_marks(group: Group) -> tuple[np.ndarray, np.ndarray] | None:
-    """How much of every sentence is right, a mean over seeds, and out of how much: two arrays of [N]."""
-    found = [marks(record, group.split) for record in group.finished.values()]
-    whole = [found_marks for found_marks in found if found_marks is not None]
-    if not whole or any(not np.array_equal(whole[0][1], other[1]) for other in whole):
+def group_correctness(group: RunGroup) -> Correctness | None:
+    """Correct predictions in every sentence, averaged over seeds, and the number of predictions: two arrays [N]."""
+    found = [correctness(record, group.split) for record in group.finished.values()]
+    complete = [entry for entry in found if entry is not None]
+    if not complete or any(not np.array_equal(complete[0][1], other[1]) for other in complete):
         return None
-    return np.mean([right for right, _ in whole], axis=0), whole[0][1]
+    return np.mean([correct for correct, _ in complete], axis=0), complete[0][1]
 
 
-def marks(record: Record, split: str) -> tuple[np.ndarray, np.ndarray] | None:
-    """(right [N], size [N]) of the sentences of a run; None where its predictions are not all there."""
+def correctness(record: Record, split: str) -> Correctness | None:
+    """(correct [N], size [N]) of the sentences of a run; None if its predictions are incomplete."""
     rows = scored_rows(record, split)
     try:
-        pairs = [row_marks(row) for row in rows]
+        pairs = [row_correctness(row) for row in rows]
     except (KeyError, TypeError):
         return None
     if not pairs:
         return None
-    right, sizes = np.array(pairs, dtype=float).T
-    return right, sizes
+    correct, sizes = np.array(pairs, dtype=float).T
+    return correct, sizes
 
 
 def scored_rows(record: Record, split: str) -> list[dict[str, Any]]:
-    """The predictions of the split that is compared; none where they are of another split or not all there."""
+    """The predictions of the compared split; none if they are of another split or incomplete."""
     sizes = record.content.get("data", {}).get("sizes", {})
     written = "test" if "test" in record.content["metrics"] else "validation"
     rows = record.predictions() if written == split else []
     return rows if len(rows) == sizes.get(split, len(rows)) else []
 
 
-def row_marks(row: dict[str, Any]) -> tuple[float, float]:
-    """(right, out of): of one label, or of the tags of a sentence."""
+def row_correctness(row: dict[str, Any]) -> tuple[float, float]:
+    """(correct, total) of one label, or of the tags of a sentence."""
     if "tags" in row:
         tags = row["tags"]
         return float(sum(map(str.__eq__, tags, row["predictions"]))), float(len(tags))
     return float(row["label"] == row["prediction"]), 1.0
 
 
-def representative(group: Group) -> Record:
-    """The run of the median validation score, which is chosen without a look at the test split."""
+def representative(group: RunGroup) -> Record:
+    """The run of the median validation score, chosen without using the test split."""
     ranked = sorted(group.finished.values(), key=lambda record: record.score("validation", group.metric) or 0.0)
     return ranked[(len(ranked) - 1) // 2]
 
 
-def representative_texts(group: Group) -> list[tuple[str, str]]:
-    """(reference, translation) of every sentence, by the run of the median validation score."""
+def representative_texts(group: RunGroup) -> list[tuple[str, str]]:
+    """(reference, hypothesis) of every sentence, from the run of the median validation score."""
     rows = scored_rows(representative(group), group.split)
     return [(row["reference"], row["prediction"]) for row in rows if {"reference", "prediction"} <= row.keys()]
 
 
-def answer(section: Section, pairs: Sequence[Pair]) -> str:
-    """Which group wins, by how much, how surely and at what cost."""
-    groups = section.scored
-    if not groups:
-        return "No run came to a score."
-    best = groups[0]
-    bounds = f" (95 % interval {best.interval[0]:.2f} to {best.interval[1]:.2f})" if best.interval else ""
-    count = len(best.scores)
-    scored = f"{best.name} scores {best.mean:.2f}{bounds} over {count} seed{'s' if count > 1 else ''}"
-    if len(groups) == 1:
-        return f"{scored}; there is nothing to compare it with."
-    own = [pair for pair in pairs if pair.better is best]
-    sure, unsure = ([pair.worse.name for pair in own if pair.sure is said] for said in (True, False))
-    parts = [f"surely better than {listed(sure)}"] if sure else []
-    parts += [f"not surely better than {listed(unsure)}"] if unsure else []
-    return f"{scored}: {', '.join(parts)}. {cost(best, groups)}".strip()
+def headline(groups: ComparableGroups, pairs: Sequence[Pair]) -> str:
+    """Which group is best, with what evidence, above which baseline and at what cost."""
+    scored = groups.scored
+    if not scored:
+        return "No run has a score."
+    several = [group for group in scored if len(group.scores) > 1]
+    best = (several or scored)[0]
+    parts = [describe_score(best), verdict(best, scored, pairs)]
+    if best.at_baseline:
+        name, level = best.baseline or ("", 0.0)
+        where = f"at or barely above the {name} baseline of {level:.2f}"
+        parts = [f"{describe_score(best, with_baseline=False)}, {where}: no claim is made."]
+    elif len(several) > 1:
+        parts.append(cost(best, several))
+    return " ".join(filter(None, parts))
 
 
-def cost(best: Group, groups: Sequence[Group]) -> str:
-    """What the best costs, beside the fastest."""
-    speeds = {id(group): group.average("tokens_per_second") for group in groups}
-    known = [group for group in groups if speeds[id(group)]]
-    if not known or not speeds[id(best)]:
+def describe_score(group: RunGroup, with_baseline: bool = True) -> str:
+    """``gru scores 90.74 (95 % interval 90.34 to 91.13) over 3 seeds, majority baseline 50.00``."""
+    interval = f" (95 % interval {group.interval[0]:.2f} to {group.interval[1]:.2f})" if group.interval else ""
+    count = len(group.scores)
+    score = f"{group.name} scores {group.mean:.2f}{interval} over {count} {plural('seed', count)}"
+    if not with_baseline or group.baseline is None:
+        return score + (":" if with_baseline else "")
+    return f"{score} ({group.baseline[0]} baseline {group.baseline[1]:.2f}):"
+
+
+def verdict(best: RunGroup, scored: Sequence[RunGroup], pairs: Sequence[Pair]) -> str:
+    """What the tests show about the best group and every other."""
+    if len(scored) == 1:
+        return "there is no other group to compare it with."
+    if len(best.scores) < 2:
+        return "too few seeds to compare."
+    own = [pair for pair in pairs if best in (pair.better, pair.worse)]
+    names: dict[str, list[str]] = {}
+    for pair in own:
+        other = pair.worse if pair.better is best else pair.better
+        names.setdefault(finding(pair), []).append(other.name)
+    return f"{', '.join(f'{found} {join_names(names[found])}' for found in FINDINGS if found in names)}."
+
+
+BETTER = "significantly better than"
+BETTER_ON_SENTENCES = "not significantly better over seeds, but on the test sentences, than"
+NOT_BETTER = "not significantly better than"
+TOO_FEW_SEEDS = "with too few seeds to compare with"
+FINDINGS = (BETTER, BETTER_ON_SENTENCES, NOT_BETTER, TOO_FEW_SEEDS)
+
+
+def finding(pair: Pair) -> str:
+    """What a pair shows, by the test over seeds, or by that on sentences if the first is not significant."""
+    if pair.one_seed:
+        return TOO_FEW_SEEDS
+    if pair.significant:
+        return BETTER
+    return BETTER_ON_SENTENCES if pair.significant_on_sentences else NOT_BETTER
+
+
+def cost(best: RunGroup, groups: Sequence[RunGroup]) -> str:
+    """How much faster the fastest group above its baseline trains, and how many points that costs."""
+    usable = [group for group in groups if not group.at_baseline]
+    speeds = {id(group): group.average("tokens_per_second") or 0.0 for group in usable}
+    fastest = max(usable, key=lambda group: speeds[id(group)])
+    if not speeds[id(best)]:
         return ""
-    fastest = max(known, key=lambda group: speeds[id(group)] or 0)
     if fastest is best:
-        return f"It is the fastest too, at {speeds[id(best)]:,.0f} tokens a second."
-    factor = (speeds[id(fastest)] or 0) / (speeds[id(best)] or 1)
-    return f"{fastest.name} trains {factor:.1f} times as fast, for {best.mean - fastest.mean:.2f} points less."
+        return f"It is also the fastest, at {speeds[id(best)]:,.0f} tokens/s." if len(usable) > 1 else ""
+    factor = speeds[id(fastest)] / speeds[id(best)]
+    if factor < LEAST_SPEEDUP:
+        return ""
+    kernels = fastest.distinct_values("kernel"), best.distinct_values("kernel")
+    across = f" ({kernels[0]} against {kernels[1]} kernels)" if kernels[0] != kernels[1] else ""
+    loss = best.mean - fastest.mean
+    return f"{fastest.name} trains {factor:.1f} times as fast{across}, and scores {loss:.2f} points less."
 
 
-def listed(names: Sequence[str]) -> str:
-    """``a``, ``a and b``, ``a, b and c``; of many the number."""
+def join_names(names: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``; of more than six the number."""
     if len(names) > 6:
         return f"{len(names)} others"
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

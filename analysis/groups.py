@@ -1,4 +1,4 @@
-"""Seeds of one experiment, and the experiments that were scored on the same sentences."""
+"""Runs grouped by experiment, and the groups that were scored on the same sentences."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -9,20 +9,25 @@ from statistics import mean, stdev
 from typing import Any
 
 from analysis.records import Record
-from analysis.statistics import mean_interval
+from analysis.statistics import BOUNDS, UNBOUNDED, Interval, above, mean_interval
 from data.errors import InputError
 from training.folders import NOT_THE_EXPERIMENT, PATHS
 
+FACTS = ("cell", "data", "experiment", "row")  # what results hold beside their configs, by priority in names
+HARDLY_BETTER = 0.1  # of the distance from the baseline to 100
+
 
 @dataclass
-class Group:
-    """All runs of one config on one data: seeds of one experiment.
+class RunGroup:
+    """All runs of one config on the same data, which differ in nothing but their seeds.
 
     Args:
         key: config id and data hashes.
-        split, metric: which score is compared.
-        finished: the run of every seed that came to its end.
-        others: those that did not, whatever the reason.
+        split, metric: the score that is compared.
+        finished: the finished run of every seed.
+        others: failed and unfinished runs.
+        missing: seeds that other groups have and this one does not.
+        rank: 1 for the best mean.
     """
 
     key: tuple[Any, ...]
@@ -36,7 +41,7 @@ class Group:
 
     @cached_property
     def scores(self) -> dict[int, float]:
-        """In points, by seed."""
+        """In percent, by seed."""
         found = {seed: record.score(self.split, self.metric) for seed, record in sorted(self.finished.items())}
         return {seed: score for seed, score in found.items() if score is not None}
 
@@ -49,51 +54,76 @@ class Group:
         return stdev(self.scores.values()) if len(self.scores) > 1 else None
 
     @property
-    def interval(self) -> tuple[float, float] | None:
-        return mean_interval(list(self.scores.values()))
+    def bounds(self) -> Interval:
+        """The range of the metric; an error rate such as TER has no upper bound."""
+        return UNBOUNDED if self.metric.startswith("ter") else BOUNDS
 
     @property
-    def any(self) -> Record:
+    def interval(self) -> Interval | None:
+        """The 95 % confidence interval of the mean, within the bounds of the metric."""
+        return mean_interval(list(self.scores.values()), self.bounds)
+
+    @property
+    def baseline(self) -> tuple[str, float] | None:
+        """The best trivial predictor of the split, and its score."""
+        return self.first_record.baseline(self.split, self.metric)
+
+    @property
+    def at_baseline(self) -> bool:
+        """Whether the mean is hardly better than a trivial predictor.
+
+        It is if it gains less than a tenth of what separates the baseline from 100, or if the gain is not significant
+        by the binomial test.
+        """
+        if self.baseline is None or not self.scores:
+            return False
+        level, size = self.baseline[1], self.first_record.content.get("data", {}).get("sizes", {}).get(self.split)
+        if self.mean - level < HARDLY_BETTER * (100 - level):
+            return True
+        return self.metric == "accuracy" and bool(size) and not above(self.mean / 100, level / 100, size)
+
+    @property
+    def first_record(self) -> Record:
         return next(iter([*self.finished.values(), *self.others]))
 
     @property
     def failed(self) -> list[Record]:
-        """Runs that came to no result, of seeds that no other run finished."""
+        """Runs without scores, of seeds that no other run finished."""
         return [record for record in self.others if record.seed not in self.finished]
 
     @cached_property
-    def flat(self) -> dict[str, Any]:
-        """The config in dotted keys, with what only the result tells: that is what names are made of."""
-        content = self.any.content
-        told = {"cell": content.get("cell"), "data": content.get("data", {}).get("name")}
-        if not self.any.whole:
-            told["row"] = self.any.path.stem.rsplit("-seed", 1)[0]
-        told = {key: value for key, value in told.items() if value is not None}
-        config = dict(flatten(self.any.config))
+    def flat_config(self) -> dict[str, Any]:
+        """The config with dotted keys, and the facts that only the result holds: groups are named by these."""
+        record = self.first_record
+        facts = {"cell": record.content.get("cell"), "data": record.content.get("data", {}).get("name")}
+        if not record.in_run_folder:
+            facts["row"] = record.row
+        facts = {key: value for key, value in facts.items() if value is not None}
         hidden = {*NOT_THE_EXPERIMENT, *(f"data.{path}" for path in PATHS)}
-        return {key: value for key, value in {**told, **config}.items() if not {key, key.partition(".")[0]} & hidden}
+        config = {k: v for k, v in flatten(record.config) if not {k, k.partition(".")[0]} & hidden}
+        return {**facts, **({"experiment": record.experiment} if record.experiment else {}), **config}
 
     def average(self, name: str) -> float | None:
-        """The mean over seeds of an entry of ``training``, or of the parameters."""
+        """The mean over seeds of an entry of the result or of its ``training``."""
         contents = [record.content for record in self.finished.values()]
         values = [content.get(name, content.get("training", {}).get(name)) for content in contents]
         numbers = [value for value in values if isinstance(value, (int, float))]
         return mean(numbers) if numbers else None
 
-    def kinds(self, name: str) -> str:
-        """All that an entry of ``training`` is over the seeds, in words."""
+    def distinct_values(self, name: str) -> str:
+        """The distinct values of an entry of ``training`` over the seeds, separated by commas."""
         return ", ".join(sorted({str(r.content["training"].get(name)) for r in self.finished.values()}))
 
 
 @dataclass
-class Section:
-    """Groups that were scored on the same sentences: they may be compared, and no others with them."""
+class ComparableGroups:
+    """Groups that were scored on the same sentences by the same metric, and may be compared."""
 
     task: str
     data: str
     split: str
     metric: str
-    groups: list[Group]
+    groups: list[RunGroup]
     notes: list[str]
 
     @property
@@ -101,41 +131,45 @@ class Section:
         return f"{self.task} on {self.data}: {self.split} {self.metric.replace('_', ' ')}"
 
     @property
-    def scored(self) -> list[Group]:
-        """Those with a score, the best first."""
+    def scored(self) -> list[RunGroup]:
+        """Groups with a score, the best first."""
         return sorted((group for group in self.groups if group.scores), key=lambda group: group.rank)
 
     @property
-    def ordered(self) -> list[Group]:
-        """Those with a score, the best first, and after them those without."""
+    def ordered(self) -> list[RunGroup]:
+        """Groups with a score, the best first, followed by those without."""
         return self.scored + [group for group in self.groups if not group.scores]
 
 
-def sections(
+def group_runs(
     records: Sequence[Record], by: Sequence[str] = (), split: str = "test", metric: str | None = None
-) -> list[Section]:
-    """Sort records into groups, and groups into sections; name and rank them, and note every seed that is missing."""
+) -> list[ComparableGroups]:
+    """RunGroup records by experiment and groups by what they were scored on; name and rank the groups.
+
+    Args:
+        by: config keys to name the groups by; the keys in which they differ by default.
+    """
     finished = [record for record in records if record.status == "ok"]
-    parts: dict[tuple[Any, ...], dict[tuple[Any, ...], Group]] = {}
+    parts: dict[tuple[Any, ...], dict[tuple[Any, ...], RunGroup]] = {}
     notes: dict[tuple[Any, ...], list[str]] = {}
     for record in sorted(finished, key=lambda record: record.content.get("ended", "")):
         key = scored_on(record, split, metric)
         groups = parts.setdefault(key, {})
         identity = (record.content["config_id"], record.hashes)
-        group = groups.setdefault(identity, Group(identity, key[2], key[3]))
+        group = groups.setdefault(identity, RunGroup(identity, key[2], key[3]))
         if record.seed in group.finished:
             before = group.finished[record.seed].path
             twice = f"Seed {record.seed} of config {identity[0]} was run more than once:"
-            notes.setdefault(key, []).append(f"{twice} {before} gives way to the later {record.path}.")
+            notes.setdefault(key, []).append(f"{twice} {before} is replaced by the later {record.path}.")
         group.finished[record.seed] = record
     for record in records:
         if record.status != "ok":
             add_unfinished(record, parts, split)
-    return [section(key, list(groups.values()), notes.get(key, []), by) for key, groups in sorted(parts.items())]
+    return [comparable(key, list(groups.values()), notes.get(key, []), by) for key, groups in sorted(parts.items())]
 
 
 def scored_on(record: Record, split: str, metric: str | None) -> tuple[str, str, str, str]:
-    """What makes two scores comparable: task, the content of the split, its name, and the metric."""
+    """What two comparable scores share: the task, the SHA-256 and the name of the split, and the metric."""
     metrics = record.content["metrics"]
     split = split if split in metrics else "validation"
     metric = metric or record.content["selection"]["metric"]
@@ -146,41 +180,59 @@ def scored_on(record: Record, split: str, metric: str | None) -> tuple[str, str,
     return record.content["task"], digest, split, metric
 
 
-def add_unfinished(record: Record, parts: dict[tuple[Any, ...], dict[tuple[Any, ...], Group]], split: str) -> None:
-    """Put a run without scores to its fellow seeds; or, where it has none, to the runs of its task."""
+def add_unfinished(record: Record, parts: dict[tuple[Any, ...], dict[tuple[Any, ...], RunGroup]], split: str) -> None:
+    """Add a run without scores to the group of its config; if there is none, to a new group of its task."""
     identity = (record.content["config_id"], record.hashes)
-    fellows = [group for groups in parts.values() for group in groups.values() if group.key[0] == identity[0]]
-    fitting = [group for group in fellows if not record.hashes or group.key == identity]
-    if fitting:
-        fitting[0].others.append(record)
+    same_config = [group for groups in parts.values() for group in groups.values() if group.key[0] == identity[0]]
+    matching = [group for group in same_config if not record.hashes or group.key == identity]
+    if matching:
+        matching[0].others.append(record)
         return
     digest = dict(record.hashes).get(split)
     same = [key for key in parts if key[0] == record.content["task"] and digest in (None, key[1])]
     key = same[0] if same else (record.content["task"], digest or "", split, "score")
     groups = parts.setdefault(key, {})
-    groups.setdefault(identity, Group(identity, key[2], key[3])).others.append(record)
+    groups.setdefault(identity, RunGroup(identity, key[2], key[3])).others.append(record)
 
 
-def section(key: tuple[Any, ...], groups: list[Group], notes: list[str], by: Sequence[str]) -> Section:
-    """One section, its groups named and ranked."""
+def comparable(key: tuple[Any, ...], groups: list[RunGroup], notes: list[str], by: Sequence[str]) -> ComparableGroups:
+    """Comparable groups, named and ranked, with notes on what else than the configs differs."""
     task, _, split, metric = key
     seeds = {record.seed for group in groups for record in [*group.finished.values(), *group.others]}
     for group in groups:
         group.missing = sorted(seeds - group.finished.keys() - {record.seed for record in group.others})
     name_groups(groups, by)
+    rank(groups)
+    names = sorted({group.flat_config["data"] for group in groups if "data" in group.flat_config}) or ["unknown data"]
+    if any(group.scores for group in groups):
+        no_test = ["There is no test score: validation scores are compared."] if split == "validation" else []
+        notes = [*no_test, *notes, *computation_notes([group for group in groups if group.scores])]
+    return ComparableGroups(task, ", ".join(names), split, metric, groups, notes)
+
+
+def rank(groups: Sequence[RunGroup]) -> None:
+    """Rank groups by their means; equal means share a rank."""
     scored = sorted((group for group in groups if group.scores), key=lambda group: -group.mean)
-    for rank, group in enumerate(scored, start=1):
-        tied = rank > 1 and group.mean == scored[rank - 2].mean
-        group.rank = scored[rank - 2].rank if tied else rank
-    names = sorted({group.flat["data"] for group in groups if "data" in group.flat}) or ["unknown data"]
-    if scored and split != "test":
-        notes = ["There is no test score: validation scores are compared.", *notes] if split == "validation" else notes
-    return Section(task, ", ".join(names), split, metric, groups, notes)
+    for place, group in enumerate(scored, start=1):
+        tied = place > 1 and group.mean == scored[place - 2].mean
+        group.rank = scored[place - 2].rank if tied else place
 
 
-def name_groups(groups: list[Group], by: Sequence[str]) -> None:
-    """Name every group by the values of the keys asked for, or of the fewest in which they differ."""
-    keys = [resolve(axis, groups) for axis in by] or telling(groups)
+def computation_notes(groups: Sequence[RunGroup]) -> list[str]:
+    """One note for the kernels and one for the precisions, if they are not the same in all groups."""
+    notes = []
+    for name, consequence in (("precision", "Scores and speeds"), ("kernel", "Speeds")):
+        found = {group.name: group.distinct_values(name) for group in groups}
+        if len(set(found.values())) > 1 or any("," in value for value in found.values()):
+            listing = "; ".join(f"{group}: {value}" for group, value in list(found.items())[:6])
+            more = "; ..." if len(found) > 6 else ""
+            notes.append(f"{consequence} are compared across {name}s ({listing}{more}).")
+    return notes
+
+
+def name_groups(groups: list[RunGroup], by: Sequence[str]) -> None:
+    """Name every group by the values of the requested keys, or of the fewest keys that distinguish the groups."""
+    keys = [resolve(axis, groups) for axis in by] or distinguishing_keys(groups)
     for group in groups:
         group.name = label(group, keys)
     names = [group.name for group in groups]
@@ -193,29 +245,30 @@ def name_groups(groups: list[Group], by: Sequence[str]) -> None:
             group.name += f" on data {digest(group)}"
 
 
-def digest(group: Group) -> str:
-    """Enough of the hash of the training split to tell it from others."""
+def digest(group: RunGroup) -> str:
+    """The first eight characters of the SHA-256 of the training split."""
     return dict(group.key[1]).get("train", "unknown")[:8]
 
 
-def label(group: Group, keys: Sequence[str]) -> str:
-    """``gru``, or ``gru, pooling max``: a cell needs no word before it, nor does data."""
+def label(group: RunGroup, keys: Sequence[str]) -> str:
+    """``gru``, or ``gru, pooling max``: cell, data, experiment and row are written without their key."""
     parts = []
     for key in keys:
-        value = shown(key, group.flat.get(key))
-        plain = key in ("cell", "data", "row")
-        parts.append(value if plain else f"{short(key)} {value}")
-    return ", ".join(parts)
+        value = readable_value(key, group.flat_config.get(key))
+        parts.append(value if key in FACTS else f"{short(key)} {value}")
+    return ", ".join(dict.fromkeys(parts))
 
 
 def short(key: str) -> str:
-    """The last word of a key that says what it is of."""
+    """The last word of a key, without ``_target_``."""
     words = [word for word in key.split(".") if word != "_target_"]
     return words[-1].replace("_", " ")
 
 
-def shown(key: str, value: Any) -> str:
-    """A value as a reader says it: ``models.pooling.MaxMeanPooling`` of ``pooling`` is ``max_mean``."""
+def readable_value(key: str, value: Any) -> str:
+    """A config value as text: ``models.pooling.MaxMeanPooling`` of ``pooling`` becomes ``max_mean``."""
+    if key == "experiment":
+        return str(value).rpartition("/")[2]
     if not key.endswith("_target_") or not isinstance(value, str):
         return "-" if value is None else str(value)
     kind = key.split(".")[-2]
@@ -223,53 +276,55 @@ def shown(key: str, value: Any) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
 
 
-def telling(groups: Sequence[Group]) -> list[str]:
-    """The fewest keys, parts before numbers, that tell all groups apart as far as configs can."""
+def distinguishing_keys(groups: Sequence[RunGroup]) -> list[str]:
+    """The fewest keys, classes before numbers, whose values distinguish as many groups as possible."""
     chosen: list[str] = []
     tiers = [list(tier) for _, tier in groupby(differing(groups), key=tier_of)]
     for tier in tiers:
         while tier:
-            best = max(tier, key=lambda key: kinds([*chosen, key], groups))
-            if kinds([*chosen, best], groups) == kinds(chosen, groups):
+            best = max(tier, key=lambda key: count_distinct([*chosen, key], groups))
+            if count_distinct([*chosen, best], groups) == count_distinct(chosen, groups):
                 break
             chosen.append(best)
-    return chosen or [key for key in ("row", "cell") if any(group.flat.get(key) for group in groups)][:1]
+    return chosen or [key for key in ("row", "cell") if any(group.flat_config.get(key) for group in groups)][:1]
 
 
-def kinds(keys: Sequence[str], groups: Sequence[Group]) -> int:
-    """How many groups some keys tell apart."""
-    return len({tuple(str(group.flat.get(key)) for key in keys) for group in groups})
+def count_distinct(keys: Sequence[str], groups: Sequence[RunGroup]) -> int:
+    """The number of distinct combinations of the values of some keys."""
+    return len({tuple(str(group.flat_config.get(key)) for key in keys) for group in groups})
 
 
-def differing(groups: Sequence[Group]) -> list[str]:
-    """Keys in which configs differ: cell and data first, then parts, then values, each as the config orders them."""
-    keys = list(dict.fromkeys(key for group in groups for key in group.flat))
+def differing(groups: Sequence[RunGroup]) -> list[str]:
+    """Keys in which configs differ: facts first, then classes, then values, each in the order of the config."""
+    keys = list(dict.fromkeys(key for group in groups for key in group.flat_config))
     return sorted((key for key in keys if len(values(key, groups)) > 1), key=tier_of)
 
 
-def values(key: str, groups: Sequence[Group]) -> set[str]:
-    """All values of a key; what a failed run never came to know counts for none."""
-    unknown = key in ("cell", "data", "row")
-    return {str(group.flat.get(key)) for group in groups if key in group.flat or not unknown}
+def values(key: str, groups: Sequence[RunGroup]) -> set[str]:
+    """All values of a key; facts that a failed run lacks are ignored."""
+    return {str(g.flat_config.get(key)) for g in groups if key in g.flat_config or key not in FACTS}
 
 
 def tier_of(key: str) -> int:
-    """How soon a key is taken for a name."""
-    return {"cell": 0, "data": 1, "row": 2}.get(key, 3 if key.endswith("_target_") else 4)
+    """The priority of a key in names, the lowest first."""
+    classes, numbers = len(FACTS), len(FACTS) + 1
+    return FACTS.index(key) if key in FACTS else classes if key.endswith("_target_") else numbers
 
 
-def resolve(axis: str, groups: Sequence[Group]) -> str:
-    """The config key that a word on the command line means: itself, the part of that name, or the key that ends so."""
-    keys = list(dict.fromkeys(key for group in groups for key in group.flat))
+def resolve(axis: str, groups: Sequence[RunGroup]) -> str:
+    """The config key that a word of ``--by`` names: the key itself, a class of that name, or a key ending with it."""
+    keys = list(dict.fromkeys(key for group in groups for key in group.flat_config))
     ends = [axis, f"{axis}._target_"]
     found = [key for end in ends for key in keys if key == end or key.endswith(f".{end}")]
     if not found:
-        raise InputError(f"--by {axis}: no config has such a key. They differ in: {', '.join(differing(groups))}.")
+        raise InputError(
+            f"--by {axis}: no config has such a key. The configs differ in: {', '.join(differing(groups))}."
+        )
     return min(found, key=lambda key: (key != axis, key.count(".")))
 
 
 def flatten(config: Any, prefix: str = "") -> Iterable[tuple[str, Any]]:
-    """(dotted key, plain value) of all values of a config."""
+    """All values of a config as (dotted key, value)."""
     if isinstance(config, dict):
         for key, value in config.items():
             yield from flatten(value, f"{prefix}.{key}" if prefix else str(key))

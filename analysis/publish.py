@@ -12,6 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from training.percent import to_percent
+
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "analysis" / "results"
 README = ROOT / "README.md"
@@ -47,9 +49,8 @@ def table(folders: list[Path]) -> str:
 
 
 def scores(group: list[dict[str, Any]], metric: str) -> list[float]:
-    """In percent where the metric is a share."""
-    factor = 1 if metric.startswith(("bleu", "chrf")) else 100
-    return [factor * result["metrics"]["test"][metric] for result in group]
+    """The test scores of all seeds in percent."""
+    return [to_percent(metric, result["metrics"]["test"][metric]) for result in group]
 
 
 def line(name: str, group: list[dict[str, Any]], metric: str, beside: list[str]) -> str:

@@ -1,39 +1,72 @@
-"""Keep the results of finished runs: ``python -m analysis.record sentiment/sst2_phrases FOLDER...``.
+"""Records the results of finished runs: ``python -m analysis.record sentiment/sst2_phrases FOLDER...``.
 
-Every ``result.json`` with status ok under the folders is copied to ``analysis/results/<table>/<cell>-seed<N>.json``;
-``--row NAME`` names the row otherwise than by its cell.
+Every ``result.json`` with status ok under the folders is copied to ``analysis/results/<table>/<cell>-seed<N>.json``,
+and its config to ``<cell>.yaml`` beside it. Results from a checkout with uncommitted changes are refused, since nobody
+could repeat them. ``--row NAME`` names the row otherwise than by its cell.
 """
 
 import argparse
-import json
-import sys
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
+from analysis.command import command_parser, run_command
+from analysis.records import Record, find_records
+from data.errors import InputError
 from data.writing import write_json
+from training.folders import CONFIG
 
 RESULTS = Path(__file__).parent / "results"
 
 
-def record(table: str, folders: list[Path], row: str | None) -> int:
-    """Copy, and say what was; the number of results kept."""
-    kept = 0
-    for path in sorted(path for folder in folders for path in folder.rglob("result.json")):
-        result = json.loads(path.read_text(encoding="utf-8"))
-        if result["status"] != "ok":
-            print(f"{path}: {result['status']}, left out: {result.get('reason')}")
-            continue
-        target = RESULTS / table / f"{row or result['cell']}-seed{result['seed']}.json"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        write_json(target, result)
-        print(f"{path} -> {target}")
-        kept += 1
-    return kept
+def record(table: str, folders: Sequence[Path], row: str | None, results: Path = RESULTS) -> None:
+    """Copy finished results and their configs, and print what was copied; nothing is copied if any is refused."""
+    found = find_records(folders)
+    for problem in found.problems:
+        print(f"skipped: {problem}")
+    kept = [run for run in found.records if run.status == "ok"]
+    for run in found.records:
+        if run.status != "ok":
+            print(f"{run.path}: {run.status}, not recorded: {run.content.get('reason')}")
+    if not kept:
+        raise InputError(f"There is no finished run under {', '.join(map(str, folders))}.")
+    check_clean(kept)
+    for run in kept:
+        copy(run, results / table, row or run.content["cell"])
+
+
+def check_clean(runs: Sequence[Record]) -> None:
+    """Refuse results whose code is in no commit."""
+    dirty = [str(run.path) for run in runs if run.content.get("environment", {}).get("dirty") is not False]
+    if dirty:
+        raise InputError(
+            f"{', '.join(dirty)}: the run's code was in no commit (uncommitted changes, or no Git checkout). "
+            f"Commit, run again and record the new result."
+        )
+
+
+def copy(run: Record, table: Path, row: str) -> None:
+    """Copy one result and its config; the config of a row is that of the seed recorded last."""
+    table.mkdir(parents=True, exist_ok=True)
+    target = table / f"{row}-seed{run.seed}.json"
+    write_json(target, run.content)
+    if (run.folder / CONFIG).is_file():
+        shutil.copyfile(run.folder / CONFIG, table / f"{row}.yaml")
+    print(f"{run.path} -> {target}")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = command_parser("record", __doc__)
+    parser.add_argument("table", help="<task>/<table>")
+    parser.add_argument("folders", nargs="+", type=Path, help="runs and sweeps, searched recursively")
+    parser.add_argument("--row", help="the name of the row, in place of the cell")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="default: analysis/results")
+    run_command(parser, run, arguments)
+
+
+def run(options: argparse.Namespace) -> None:
+    record(options.table, options.folders, options.row, options.results)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("table", help="<task>/<table>")
-    parser.add_argument("folders", nargs="+", type=Path, help="runs and sweeps, looked through to the bottom")
-    parser.add_argument("--row", help="the name of the row, in place of the cell")
-    arguments = parser.parse_args()
-    sys.exit(0 if record(arguments.table, arguments.folders, arguments.row) else "No finished run was found.")
+    main()

@@ -1,7 +1,8 @@
-"""Results of runs, wherever they lie: read, and what cannot be read told and counted."""
+"""Results of runs: found under folders, read and checked; files that cannot be read are reported."""
 
 import json
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,18 +14,19 @@ from omegaconf import DictConfig, OmegaConf
 
 from data.errors import InputError
 from training.folders import CONFIG, HISTORY, PREDICTIONS, RESULT, SCHEMA, config_id
+from training.percent import to_percent
 
 NEEDED = {"task": str, "status": str, "config_id": str, "seed": int}
-HUNDRED = ("bleu", "chrf", "ter")  # metrics that are given as 0 to 100; all others are shares of 1
+SEED = re.compile(r"-seed(\d+)$")  # how the stem of a recorded result ends
 
 
 @dataclass(frozen=True)
 class Record:
-    """What one run came to.
+    """The result of one run.
 
     Args:
-        path: of the result, or of the folder of a run that left none.
-        content: the result; of an unfinished run as much as its config tells.
+        path: the result file, or the run folder if it has no result.
+        content: the content of the result; of an unfinished run, the part that its config determines.
     """
 
     path: Path
@@ -43,33 +45,66 @@ class Record:
         return self.content["status"]
 
     @property
-    def whole(self) -> bool:
-        """Whether ``path`` stands in a run folder, with its config and its predictions."""
+    def in_run_folder(self) -> bool:
+        """Whether ``path`` lies in a run folder, beside config, history and predictions."""
         return self.path.name == RESULT or self.path.is_dir()
 
     @property
     def hashes(self) -> tuple[tuple[str, str], ...]:
-        """The content of every split, by its hash."""
+        """The SHA-256 of every split."""
         return tuple(sorted(self.content.get("data", {}).get("sha256", {}).items()))
 
     @cached_property
     def config(self) -> dict[str, Any]:
-        """The resolved config, where it lies beside the result."""
-        path = self.folder / CONFIG
-        if not self.whole or not path.is_file():
+        """The resolved config, if it is kept beside the result: ``config.yaml``, or ``<row>.yaml`` if recorded."""
+        path = self.folder / (CONFIG if self.in_run_folder else f"{self.row}.yaml")
+        if not path.is_file():
             return {}
         loaded = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         return loaded if isinstance(loaded, dict) else {}
 
+    @property
+    def row(self) -> str:
+        """The row of a recorded result in its table: ``<row>-seed<N>.json``."""
+        return SEED.sub("", self.path.stem)
+
+    @property
+    def experiment(self) -> str | None:
+        """The experiment in ``conf/experiment``; of a recorded result, the table in which it is kept."""
+        task, experiment = self.content.get("task"), self.content.get("experiment")
+        return experiment if self.in_run_folder else f"{task}/{self.path.parent.name}"
+
+    @property
+    def seconds(self) -> float | None:
+        return self.content.get("training", {}).get("seconds")
+
     def score(self, split: str, metric: str) -> float | None:
-        """In points; None where the run has no such score."""
+        """The score in percent; None if the run has none."""
         score = self.content.get("metrics", {}).get(split, {}).get(metric)
-        return points(metric) * score if isinstance(score, (int, float)) else None
+        return to_percent(metric, score) if isinstance(score, (int, float)) else None
+
+    def baseline(self, split: str, metric: str) -> tuple[str, float] | None:
+        """The name and the score in percent of the best trivial predictor of the split, such as the majority class.
+
+        It is read from ``baselines``; if there are none, the majority class is derived from the counts of classes.
+        """
+        scores = self.content.get("metrics", {}).get(split, {})
+        found = {name: entry.get(metric) for name, entry in (scores.get("baselines") or {}).items()}
+        counts = [entry["count"] for entry in scores.get("per_class", {}).values()]
+        if metric == "accuracy" and sum(counts):
+            found.setdefault("majority", max(counts) / sum(counts))
+        if metric == "accuracy" and isinstance(scores.get("chance"), float):
+            found.setdefault("chance", scores["chance"])
+        known = {name: score for name, score in found.items() if isinstance(score, (int, float))}
+        if not known:
+            return None
+        name = max(known, key=lambda name: known[name])
+        return name.replace("_", " "), to_percent(metric, known[name])
 
     def lines(self, name: str) -> list[dict[str, Any]]:
-        """The rows of ``history.jsonl`` or ``predictions.jsonl``; none where the file is not there or not whole."""
+        """The rows of ``history.jsonl`` or ``predictions.jsonl``; none if the file is missing or damaged."""
         path = self.folder / name
-        if not self.whole or not path.is_file():
+        if not self.in_run_folder or not path.is_file():
             return []
         try:
             return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
@@ -85,24 +120,19 @@ class Record:
 
 
 @dataclass
-class Found:
-    """All records under some folders, and a sentence for everything that is none."""
+class SearchResult:
+    """All records under some folders, and one sentence for each file that cannot be read."""
 
     records: list[Record] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
 
-def points(metric: str) -> float:
-    """What a score is multiplied by to be read in points of 100."""
-    return 1.0 if metric.startswith(HUNDRED) else 100.0
-
-
-def find(folders: Sequence[Path]) -> Found:
+def find_records(folders: Sequence[Path]) -> SearchResult:
     """Every result under the folders, finished or not, each once."""
-    found, seen = Found(), set()
+    found, seen = SearchResult(), set()
     for folder in folders:
         if not folder.exists():
-            raise InputError(f"There is no folder {folder}.")
+            raise InputError(f"There is no file or folder {folder}.")
         for path in candidates(folder):
             if path.resolve() not in seen:
                 seen.add(path.resolve())
@@ -111,34 +141,34 @@ def find(folders: Sequence[Path]) -> Found:
 
 
 def candidates(folder: Path) -> Iterator[Path]:
-    """Results, recorded results (``<row>-seed<N>.json``), and the folders of runs that left none."""
+    """Results, recorded results (``<row>-seed<N>.json``), and run folders without a result."""
     if folder.is_file():
         yield folder
         return
     paths = sorted(path for pattern in ("*.json", CONFIG) for path in folder.rglob(pattern))
     for path in paths:
-        if path.name == RESULT or (path.suffix == ".json" and "-seed" in path.stem):
+        if path.name == RESULT or (path.suffix == ".json" and SEED.search(path.stem)):
             yield path
         elif path.name == CONFIG and not (path.parent / RESULT).exists():
             yield path.parent
 
 
-def add(found: Found, path: Path) -> None:
-    """Read one candidate, or say why it is skipped."""
+def add(found: SearchResult, path: Path) -> None:
+    """Read one candidate, or report why it is skipped."""
     try:
-        found.records.append(Record(path, unfinished(path) if path.is_dir() else checked(path)))
+        found.records.append(Record(path, unfinished_content(path) if path.is_dir() else load_result(path)))
     except (InputError, OSError) as error:
         found.problems.append(f"{path}: {error}")
 
 
-def checked(path: Path) -> dict[str, Any]:
-    """The content of a result file that is one of this suite's, of this schema, with finite scores."""
+def load_result(path: Path) -> dict[str, Any]:
+    """The content of a result file, checked: of this suite and schema, with finite scores."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise InputError(f"truncated, or no JSON ({error})") from error
+        raise InputError(f"truncated, or not JSON ({error})") from error
     if not isinstance(content, dict) or "schema" not in content:
-        raise InputError("not a result of this suite: it names no schema")
+        raise InputError("not a result of this suite: it has no schema")
     if content["schema"] != SCHEMA:
         raise InputError(f"schema {content['schema']}; this version reads schema {SCHEMA}")
     for key, kind in NEEDED.items():
@@ -150,18 +180,18 @@ def checked(path: Path) -> dict[str, Any]:
 
 
 def check_scores(content: dict[str, Any]) -> None:
-    """A finished run has scores that are numbers, and says what it cost."""
+    """Check that a finished run has finite scores and a training section."""
     metrics, metric = content.get("metrics"), content.get("selection", {}).get("metric")
     if not isinstance(metrics, dict) or not metrics or not isinstance(metric, str) or "training" not in content:
-        raise InputError("not a whole result: metrics, selection or training are missing")
+        raise InputError("incomplete result: metrics, selection or training are missing")
     for split, scores in metrics.items():
         for name, score in scores.items():
             if isinstance(score, float) and not math.isfinite(score):
-                raise InputError(f"{split} {name} is {score}: no number")
+                raise InputError(f"{split} {name} is NaN or infinite")
 
 
-def unfinished(folder: Path) -> dict[str, Any]:
-    """What the config of a run folder without a result tells of the run."""
+def unfinished_content(folder: Path) -> dict[str, Any]:
+    """The part of a result that the config of an unfinished run determines."""
     try:
         cfg = OmegaConf.load(folder / CONFIG)
         if not isinstance(cfg, DictConfig) or not {"task", "seed", "data"} <= cfg.keys():
@@ -170,4 +200,9 @@ def unfinished(folder: Path) -> dict[str, Any]:
     except (yaml.YAMLError, ValueError) as error:
         raise InputError(f"its {CONFIG} cannot be read ({str(error).splitlines()[0]})") from error
     cell = str(OmegaConf.select(cfg, "cell._target_")).split(".")[-2:-1]
-    return {"status": "unfinished", "reason": "The run left no result.", "cell": "".join(cell), **identity}
+    return {
+        "status": "unfinished",
+        "reason": "The run has no result.",
+        "cell": "".join(cell),
+        **identity,
+    }

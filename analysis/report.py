@@ -12,8 +12,8 @@ from markupsafe import Markup
 
 from analysis import report_figures
 from analysis.comparison import SentenceTests, representative, scored_rows
-from analysis.groups import Group, Section, differing, shown
-from analysis.tables import LEFT, Compared, cells, left_out, numbers, sentences
+from analysis.groups import FACTS, ComparableGroups, RunGroup, differing, readable_value
+from analysis.tables import LEFT, Comparison, excluded_runs, formatted_columns, group_values, pair_lines
 
 COLUMNS = 6  # groups beside each other in a table of examples
 EXAMPLES = 6  # for either of two groups
@@ -30,37 +30,37 @@ class Example:
     said: list[str]
 
 
-def report(compared: Sequence[Compared], problems: Sequence[str]) -> str:
+def report(compared: Sequence[Comparison], problems: Sequence[str]) -> str:
     """The whole page."""
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True)
     parts = [content(part, f"part{number}") for number, part in enumerate(compared, start=1)]
     return environment.get_template("report.html").render(parts=parts, problems=problems, left=LEFT)
 
 
-def content(part: Compared, name: str) -> dict[str, Any]:
+def content(part: Comparison, name: str) -> dict[str, Any]:
     """All that the template shows of one section."""
-    section = part.section
+    section = part.groups
     found = {
         "id": name,
         "title": section.title,
-        "answer": part.answer,
+        "answer": part.headline,
         "rows": [row(group) for group in section.ordered],
-        "sentences": sentences(part),
-        "left_out": left_out(section),
+        "sentences": pair_lines(part),
+        "left_out": excluded_runs(section),
         "differences": differences(section),
     }
     return found | (scored_content(part, name) if section.scored else {})
 
 
-def row(group: Group) -> list[tuple[str, str, Any]]:
+def row(group: RunGroup) -> list[tuple[str, str, Any]]:
     """(column, text, what it is sorted by) of every column."""
-    plain = numbers(group) | {"group": group.name, "seeds": len(group.scores)}
-    return [(column, text, plain[SORTED_BY.get(column, column)]) for column, text in cells(group).items()]
+    plain = group_values(group) | {"group": group.name, "seeds": len(group.scores)}
+    return [(column, text, plain[SORTED_BY.get(column, column)]) for column, text in formatted_columns(group).items()]
 
 
-def scored_content(part: Compared, name: str) -> dict[str, Any]:
+def scored_content(part: Comparison, name: str) -> dict[str, Any]:
     """What only groups with scores have: figures, classes, examples, machines."""
-    section = part.section
+    section = part.groups
     figures = {
         "scores": report_figures.scores(section, f"{name}-scores"),
         "learning": report_figures.learning_curves(section, f"{name}-learning"),
@@ -80,7 +80,7 @@ def scored_content(part: Compared, name: str) -> dict[str, Any]:
     }
 
 
-def classes(section: Section) -> list[tuple[str, int, list[float], float]]:
+def classes(section: ComparableGroups) -> list[tuple[str, int, list[float], float]]:
     """(class, examples, mean F1 in % of every group, range of them), the class on which groups differ most first."""
     groups = section.scored[:COLUMNS]
     found = [report_figures.split_scores(group, section) for group in groups]
@@ -92,7 +92,7 @@ def classes(section: Section) -> list[tuple[str, int, list[float], float]]:
     return sorted(rows, key=lambda row: -row[3])
 
 
-def examples(section: Section, tests: SentenceTests) -> list[tuple[str, list[Example]]]:
+def examples(section: ComparableGroups, tests: SentenceTests) -> list[tuple[str, list[Example]]]:
     """(heading, examples) for the best two groups: where the one is right and the other is not, both ways."""
     groups = section.scored[:COLUMNS]
     if len(groups) < 2:
@@ -112,14 +112,14 @@ def examples(section: Section, tests: SentenceTests) -> list[tuple[str, list[Exa
 
 
 def disagreement(
-    groups: Sequence[Group], rows: Sequence[list[dict[str, Any]]], tests: SentenceTests
+    groups: Sequence[RunGroup], rows: Sequence[list[dict[str, Any]]], tests: SentenceTests
 ) -> np.ndarray | None:
     """[N] how much more of a sentence the best group has right than the second; None where that is not known."""
     if len({len(found) for found in rows}) > 1 or not rows[0]:
         return None
     if tests.bleu:
         return chrf(rows[0]) - chrf(rows[1])
-    found = [tests.marks[id(group)] for group in groups]
+    found = [tests.correctness[id(group)] for group in groups]
     if any(marks is None or len(marks[0]) != len(rows[0]) for marks in found):
         return None
     first, second = (marks for marks in found[:2] if marks is not None)
@@ -134,7 +134,9 @@ def chrf(rows: Sequence[dict[str, Any]]) -> np.ndarray:
     return np.array([metric.sentence_score(row["prediction"], [row["reference"]]).score for row in rows])
 
 
-def example(index: int, groups: Sequence[Group], rows: Sequence[list[dict[str, Any]]], tests: SentenceTests) -> Example:
+def example(
+    index: int, groups: Sequence[RunGroup], rows: Sequence[list[dict[str, Any]]], tests: SentenceTests
+) -> Example:
     """What every group says of one sentence."""
     at = [found[index] for found in rows]
     first = at[0]
@@ -154,30 +156,32 @@ def wrong_tags(row: dict[str, Any]) -> str:
     return ", ".join(f"{word} {said} for {tag}" for word, said, tag in triples if said != tag) or "all right"
 
 
-def rightness(group: Group, tests: SentenceTests, index: int) -> str:
+def rightness(group: RunGroup, tests: SentenceTests, index: int) -> str:
     """In what share of the seeds the sentence is right."""
-    marks = tests.marks[id(group)]
+    marks = tests.correctness[id(group)]
     return f"{marks[0][index]:.0%} of seeds right" if marks is not None else ""
 
 
-def differences(section: Section) -> tuple[list[str], list[tuple[str, list[str]]]]:
+def differences(section: ComparableGroups) -> tuple[list[str], list[tuple[str, list[str]]]]:
     """(names, (key, value of every group)) of all config keys in which groups differ."""
     groups = section.ordered[: report_figures.DRAWN]
-    keys = [key for key in differing(groups) if key not in ("cell", "data", "row")]
-    return [g.name for g in groups], [(key, [shown(key, group.flat.get(key)) for group in groups]) for key in keys]
+    keys = [key for key in differing(groups) if key not in FACTS]
+    return [g.name for g in groups], [
+        (key, [readable_value(key, group.flat_config.get(key)) for group in groups]) for key in keys
+    ]
 
 
-def environments(section: Section) -> list[dict[str, Any]]:
+def environments(section: ComparableGroups) -> list[dict[str, Any]]:
     return [r.content.get("environment", {}) for group in section.scored for r in group.finished.values()]
 
 
-def environment_rows(section: Section) -> list[tuple[str, list[tuple[str, int]]]]:
+def environment_rows(section: ComparableGroups) -> list[tuple[str, list[tuple[str, int]]]]:
     """(what, its values with the number of runs that have them)."""
     found = environments(section)
     keys = dict.fromkeys(key for entry in found for key in entry)
     return [(key, Counter(str(entry.get(key)) for entry in found).most_common()) for key in keys]
 
 
-def machines_differ(section: Section) -> bool:
+def machines_differ(section: ComparableGroups) -> bool:
     """Whether seconds and tokens a second compare machines as well as groups."""
     return len({tuple(str(entry.get(key)) for key in MACHINE) for entry in environments(section)}) > 1

@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
-from analysis.groups import Group, Section
-from analysis.records import points
+from analysis.groups import ComparableGroups, RunGroup
 from analysis.statistics import pareto_front
+from training.percent import is_percent, to_percent
 
 DRAWN = 10  # groups in one figure: there are no more colours that an eye tells apart
 LEAST_SPREAD = 0.1  # of an axis of costs, either side of its middle
@@ -45,7 +45,7 @@ def figure(draw: Callable[[Figure], None], name: str, width: float = 9.5, height
     return re.sub(r"<svg ", f'<svg role="img" aria-label="{name}" ', svg, count=1)
 
 
-def colored(section: Section) -> list[tuple[Group, str]]:
+def colored(section: ComparableGroups) -> list[tuple[RunGroup, str]]:
     """The groups that figures draw, the best ones, each with its colour."""
     return list(zip(section.scored, COLORS, strict=False))
 
@@ -56,10 +56,10 @@ def legend(made: Figure, axes: Axes) -> None:
 
 
 def unit(metric: str) -> str:
-    return metric.replace("_", " ") + (", %" if points(metric) == 100 else "")
+    return metric.replace("_", " ") + ("" if is_percent(metric) else ", %")
 
 
-def scores(section: Section, name: str) -> str:
+def scores(section: ComparableGroups, name: str) -> str:
     """A row a group: a dot a seed, the mean, and its 95 % interval."""
     groups = section.scored
 
@@ -78,7 +78,7 @@ def scores(section: Section, name: str) -> str:
     return figure(draw, name, height=1.1 + 0.38 * len(groups))
 
 
-def learning_curves(section: Section, name: str) -> str | None:
+def learning_curves(section: ComparableGroups, name: str) -> str | None:
     """Training loss and validation score by epoch: a thin line a seed, mean and range where all seeds are there."""
     drawn = [(group, color) for group, color in colored(section) if any(r.history for r in group.finished.values())]
     if not drawn:
@@ -99,7 +99,7 @@ def learning_curves(section: Section, name: str) -> str | None:
 
 def validation(history: Sequence[dict[str, Any]], metric: str) -> list[float]:
     """The score of every epoch in points; gaps where an epoch has none."""
-    return [points(metric) * row["validation"].get(metric, np.nan) for row in history]
+    return [to_percent(metric, row["validation"].get(metric, np.nan)) for row in history]
 
 
 def curves(axes: Axes, seeds: Sequence[Sequence[float]], color: str, name: str) -> None:
@@ -113,7 +113,7 @@ def curves(axes: Axes, seeds: Sequence[Sequence[float]], color: str, name: str) 
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
-def costs(section: Section, name: str) -> str:
+def costs(section: ComparableGroups, name: str) -> str:
     """Quality against speed and against parameters, the groups that nothing beats in both joined by a line."""
 
     def draw(made: Figure) -> None:
@@ -127,7 +127,7 @@ def costs(section: Section, name: str) -> str:
     return figure(draw, name, height=4)
 
 
-def front(axes: Axes, section: Section, name: str, dear: int) -> None:
+def front(axes: Axes, section: ComparableGroups, name: str, dear: int) -> None:
     """Every group with its 95 % interval, and the Pareto front; ``dear`` is 1 where more costs more."""
     found = [(group, group.average(name)) for group in section.scored]
     known = [(group, number) for group, number in found if number is not None]
@@ -150,18 +150,18 @@ def front(axes: Axes, section: Section, name: str, dear: int) -> None:
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
 
 
-def breakdowns(section: Section, name: str) -> dict[str, str]:
+def breakdowns(section: ComparableGroups, name: str) -> dict[str, str]:
     """A figure for every ``by_...`` of the scores: mean and range over seeds in every interval."""
     kinds = [kind for kind in split_scores(section.scored[0], section)[0] if kind.startswith("by_")]
     return {kind.removeprefix("by_"): breakdown(section, kind, f"{name}-{kind}") for kind in kinds}
 
 
-def split_scores(group: Group, section: Section) -> list[dict[str, Any]]:
+def split_scores(group: RunGroup, section: ComparableGroups) -> list[dict[str, Any]]:
     """The scores of the compared split, a dictionary a seed."""
     return [record.content["metrics"][section.split] for record in group.finished.values()]
 
 
-def breakdown(section: Section, kind: str, name: str) -> str:
+def breakdown(section: ComparableGroups, kind: str, name: str) -> str:
     entries = split_scores(section.scored[0], section)[0][kind]
     intervals = list(entries)
     metric = next(key for key in next(iter(entries.values())) if key != "count")
@@ -170,7 +170,7 @@ def breakdown(section: Section, kind: str, name: str) -> str:
         axes = made.subplots()
         for group, color in colored(section):
             found = [scores.get(kind, {}) for scores in split_scores(group, section)]
-            rows = [[seed.get(i, {}).get(metric, np.nan) * points(metric) for i in intervals] for seed in found]
+            rows = [[to_percent(metric, seed.get(i, {}).get(metric, np.nan)) for i in intervals] for seed in found]
             table = np.array(rows, dtype=float)
             axes.plot(intervals, table.mean(axis=0), color=color, marker="o", linewidth=2, label=group.name)
             axes.fill_between(intervals, table.min(axis=0), table.max(axis=0), color=color, alpha=0.15, linewidth=0)

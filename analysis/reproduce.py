@@ -1,19 +1,18 @@
-"""Run a stored config again, and say what differs: ``python -m analysis.reproduce RUN_DIR``.
+"""Repeats a run from its stored config and reports what differs: ``python -m analysis.reproduce RUN_DIR``.
 
-Ends with exit code 0 where all scores are the same, 1 where they are not, 2 where the run cannot be repeated.
+The repetition uses the recorded number of threads, on which the last bits of scores depend. The exit code is 0 if all
+scores are equal, 1 if they differ, and 2 if the run cannot be repeated.
 """
 
-import argparse
-import logging
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
 
+from analysis.command import command_parser, run_command
 from analysis.groups import flatten
-from analysis.records import checked
+from analysis.records import load_result
 from data.errors import InputError
 from training.folders import RESULT, run_name
 
@@ -22,60 +21,56 @@ SCORES = ("metrics", "selection")
 CIRCUMSTANCES = ("data", "parameters", "environment", "training.precision", "training.kernel", "training.epochs")
 
 
-def repeat(cfg: DictConfig, identity: dict[str, Any], into: Path) -> dict[str, Any]:
-    """The result of a config that is run once more, in a folder of its own."""
+def repeat(cfg: DictConfig, identity: dict[str, Any], before: dict[str, Any], into: Path) -> dict[str, Any]:
+    """The result of one more run of a config, in a new folder, with as many threads as the result ``before``.
+
+    ``threads`` of a config may be ``auto``, which is another number on another machine.
+    """
     from training.result import Result
     from training.run import recorded
 
     into.mkdir(parents=True, exist_ok=False)
     cfg.resume = False
+    cfg.threads = before.get("environment", {}).get("threads") or cfg.threads
     result = Result(into, identity)
     recorded(cfg, into, result)
     return result.content
 
 
 def reproduce(folder: Path, into: Path | None) -> bool:
-    """Run it again and report; True where all scores are the same."""
+    """Repeat a run and print the differences; True if all scores are equal."""
     from training.load import load_config
 
     cfg = load_config(folder)
     if not (folder / RESULT).is_file():
-        raise InputError(f"{folder} holds no {RESULT}: the run never ended, so that there is nothing to reproduce.")
-    before = checked(folder / RESULT)
+        raise InputError(f"{folder} holds no {RESULT}: the run never ended, so there is nothing to reproduce.")
+    before = load_result(folder / RESULT)
     if before["status"] != "ok":
         raise InputError(f"{folder} ended as {before['status']}: there are no scores to reproduce.")
     identity = {key: before.get(key) for key in IDENTITY}
-    after = repeat(cfg, identity, into or Path("runs", cfg.task, run_name(_root_=cfg)))
+    after = repeat(cfg, identity, before, into or Path("runs", cfg.task, run_name(_root_=cfg)))
     for line in differences(before, after, CIRCUMSTANCES):
         print(f"circumstances differ: {line}")
     found = list(differences(before, after, SCORES))
     for line in found:
         print(f"scores differ: {line}")
-    print(f"{len(found)} of the scores differ." if found else "All scores are the same, to the bit.")
+    print(f"{len(found)} of the scores differ." if found else "All scores are equal, bit for bit.")
     return not found
 
 
 def differences(before: dict[str, Any], after: dict[str, Any], parts: Sequence[str]) -> Iterator[str]:
-    """``key: this then, that now`` of every value under some keys that is not the same."""
+    """``key: 1 before, 2 now`` for every value under ``parts`` that differs."""
     then, now = dict(flatten(before)), dict(flatten(after))
     for key in dict.fromkeys([*then, *now]):
         if f"{key}.".startswith(tuple(f"{part}." for part in parts)) and then.get(key) != now.get(key):
-            yield f"{key}: {then.get(key)} then, {now.get(key)} now"
+            yield f"{key}: {then.get(key)} before, {now.get(key)} now"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m analysis.reproduce", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("reproduce", __doc__)
     parser.add_argument("run", type=Path, help="a finished run folder")
     parser.add_argument("--into", type=Path, help="the new run folder; default: a new one under runs/")
-    chosen = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
-        sys.exit(0 if reproduce(chosen.run, chosen.into) else 1)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    run_command(parser, lambda options: reproduce(options.run, options.into), arguments)
 
 
 if __name__ == "__main__":

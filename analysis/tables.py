@@ -2,7 +2,8 @@
 
 import csv
 import io
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,30 +11,28 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from analysis.comparison import Pair, SentenceTests, answer, compare
-from analysis.groups import Group, Section
-
-Read = Callable[[Group], Any]
+from analysis.comparison import Pair, SentenceTests, compare, count_pairs, headline, plural
+from analysis.groups import ComparableGroups, RunGroup
 
 
 @dataclass
-class Compared:
-    """A section with its pairs: all that tables and pages are made of."""
+class Comparison:
+    """Comparable groups with the tests of their pairs: the content of all tables and reports."""
 
-    section: Section
+    groups: ComparableGroups
     tests: SentenceTests
     pairs: list[Pair]
-    answer: str
+    headline: str
 
     @classmethod
-    def of(cls, section: Section) -> "Compared":
-        tests = SentenceTests(section)
-        pairs = compare(section, tests)
-        return cls(section, tests, pairs, answer(section, pairs))
+    def of(cls, groups: ComparableGroups) -> "Comparison":
+        tests = SentenceTests(groups)
+        pairs = compare(groups, tests)
+        return cls(groups, tests, pairs, headline(groups, pairs))
 
 
-def numbers(group: Group) -> dict[str, Any]:
-    """All columns of a group, unrounded: what CSV and JSON hold."""
+def group_values(group: RunGroup) -> dict[str, Any]:
+    """All columns of a group, unrounded, as in CSV and JSON."""
     scores = group.scores
     low, high = group.interval or (None, None)
     return {
@@ -47,68 +46,71 @@ def numbers(group: Group) -> dict[str, Any]:
         "high": high,
         "best": max(scores.values(), default=None),
         "worst": min(scores.values(), default=None),
+        "baseline": group.baseline[1] if group.baseline else None,
+        "baseline_name": group.baseline[0] if group.baseline else None,
         "parameters": group.average("parameters"),
         "seconds": group.average("seconds"),
         "tokens_per_second": group.average("tokens_per_second"),
-        "kernel": group.kinds("kernel"),
-        "precision": group.kinds("precision"),
+        "kernel": group.distinct_values("kernel"),
+        "precision": group.distinct_values("precision"),
         "missing_seeds": group.missing,
         "failed": [f"seed {record.seed}: {record.status}" for record in group.failed],
     }
 
 
-def cells(group: Group) -> dict[str, str]:
-    """The columns of a group as a reader wants them."""
-    found = numbers(group)
+def formatted_columns(group: RunGroup) -> dict[str, str]:
+    """The columns of a group, rounded for readers."""
+    found = group_values(group)
     return {
-        "": plain(found["rank"], "d"),
+        "": formatted(found["rank"], "d"),
         "group": group.name,
-        "mean": plain(found["mean"], ".2f"),
-        "sd": plain(found["standard_deviation"], ".2f"),
+        "mean": formatted(found["mean"], ".2f"),
+        "sd": formatted(found["standard_deviation"], ".2f"),
         "95 % interval": f"{found['low']:.2f} to {found['high']:.2f}" if found["low"] is not None else "",
-        "best": plain(found["best"], ".2f"),
-        "worst": plain(found["worst"], ".2f"),
-        "seeds": seeds_said(group),
-        "parameters": plain(found["parameters"], ",.0f"),
-        "seconds": plain(found["seconds"], ",.0f"),
-        "tokens/s": plain(found["tokens_per_second"], ",.0f"),
+        "best": formatted(found["best"], ".2f"),
+        "worst": formatted(found["worst"], ".2f"),
+        "seeds": describe_group_seeds(group),
+        "parameters": formatted(found["parameters"], ",.0f"),
+        "seconds": formatted(found["seconds"], ",.0f"),
+        "tokens/s": formatted(found["tokens_per_second"], ",.0f"),
         "kernel": found["kernel"],
         "precision": found["precision"],
     }
 
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a formula may begin
 COSTS = ("parameters", "seconds", "tokens/s", "kernel", "precision")
 LEFT = ("group", "seeds", "kernel", "precision")  # columns of words
 
 
-def plain(number: float | None, form: str) -> str:
+def formatted(number: float | None, form: str) -> str:
     return "" if number is None else format(number, form)
 
 
-def seeds_said(group: Group) -> str:
-    """How many seeds came to a score, and which did not."""
+def describe_group_seeds(group: RunGroup) -> str:
+    """The number of seeds with a score, and the seeds without one."""
     parts = [str(len(group.scores))]
     parts += [f"{record.seed} {record.status}" for record in group.failed]
     parts += [f"{seed} missing" for seed in group.missing]
     return ", ".join(parts)
 
 
-def show(compared: Sequence[Compared], problems: Sequence[str], console: Console) -> None:
-    """Every section in the terminal: the answer, the table, the pairs, and what is not in them."""
+def show(compared: Sequence[Comparison], problems: Sequence[str], console: Console) -> None:
+    """Print every comparison: headline, table, pairs, and excluded runs."""
     for part in compared:
-        console.rule(escape(part.section.title))
-        console.print(escape(part.answer), style="bold")
-        for table in tables(part.section, console.width):
+        console.rule(escape(part.groups.title))
+        console.print(escape(part.headline), style="bold")
+        for table in tables(part.groups, console.width):
             console.print(table)
-        for line in [*sentences(part), *left_out(part.section)]:
+        for line in [*pair_lines(part), *excluded_runs(part.groups)]:
             console.print(escape(line), soft_wrap=True)
     for line in skipped(problems):
         console.print(escape(line), soft_wrap=True, style="yellow")
 
 
-def tables(section: Section, width: int) -> list[Table]:
-    """One table where it fits into the width, else one of scores and one of costs."""
-    rows = [cells(group) for group in section.ordered]
+def tables(groups: ComparableGroups, width: int) -> list[Table]:
+    """One table if it fits the width, otherwise one of scores and one of costs."""
+    rows = [formatted_columns(group) for group in groups.ordered]
     columns = list(rows[0])
     wide = sum(max(len(column), *(len(row[column]) for row in rows)) + 3 for column in columns) + 1
     halves = [columns] if wide <= width else [columns[: -len(COSTS)], ["group", *COSTS]]
@@ -124,87 +126,109 @@ def table_of(rows: Sequence[dict[str, str]], columns: Sequence[str]) -> Table:
     return table
 
 
-def sentences(part: Compared) -> list[str]:
-    """The pairs in words, and how their tests were made."""
+def pair_lines(part: Comparison) -> list[str]:
+    """One sentence for each pair, and one on the tests."""
     if not part.pairs:
         return []
     tests = sorted({pair.seeds.test for pair in part.pairs} | {p.sentences.test for p in part.pairs if p.sentences})
-    count = len(part.pairs)
-    corrected = f", p corrected for {count} pairs (Holm)" if count > 1 else ""
-    made = f"Scores in points of 100; tests: {', '.join(tests)}{corrected}; intervals are of each pair alone."
-    return [*(pair.sentence for pair in part.pairs), made]
+    count = count_pairs(len(part.groups.scored))
+    corrected = f", p values corrected for all {count:,} pairs (Holm)" if count > 1 else ""
+    method = f"Scores in percent; tests: {', '.join(tests)}{corrected}; the intervals are not corrected."
+    tested = [pair.sentence for pair in part.pairs if not pair.one_seed or pair.on_sentences]
+    single = [group.name for group in part.groups.scored if len(group.scores) == 1]
+    return [*tested, *(f"{name} has one seed: too few seeds to compare." for name in single), method]
 
 
-def left_out(section: Section) -> list[str]:
-    """Failed and missing runs, and runs that gave way to later ones."""
+def excluded_runs(groups: ComparableGroups) -> list[str]:
+    """Failed and missing runs, runs replaced by later ones, and other notes."""
     lines = []
-    for group in section.groups:
+    for group in groups.groups:
         lines += [f"{group.name}, seed {r.seed}: {r.status}. {reason(r.content)} ({r.path})" for r in group.failed]
-        lines += [f"{group.name}, seed {seed}: missing, though others have it." for seed in group.missing]
-    return [*lines, *section.notes]
+        if group.missing:
+            seeds = f"{plural('seed', len(group.missing))} {', '.join(map(str, group.missing))}"
+            lines.append(f"{group.name}, {seeds}: missing, though other groups have a result.")
+    return [*lines, *groups.notes]
 
 
 def reason(content: dict[str, Any]) -> str:
-    return str(content.get("reason") or "It says no reason.").splitlines()[0]
+    return str(content.get("reason") or "No reason is recorded.").splitlines()[0]
 
 
 def skipped(problems: Sequence[str]) -> list[str]:
-    """What could not be read, counted and named."""
+    """The number and the names of files that could not be read."""
     if not problems:
         return []
     files = "1 file was" if len(problems) == 1 else f"{len(problems)} files were"
     return [f"{files} skipped:", *(f"  {problem}" for problem in problems)]
 
 
-def as_markdown(compared: Sequence[Compared], problems: Sequence[str]) -> str:
-    """The same as the terminal shows, as Markdown."""
+def as_markdown(compared: Sequence[Comparison], problems: Sequence[str]) -> str:
+    """The content of the terminal's tables as Markdown; text from runs is escaped."""
     blocks = []
     for part in compared:
-        head = list(cells(part.section.groups[0]))
+        head = list(formatted_columns(part.groups.groups[0]))
         rule = "|" + "|".join("---" if column in LEFT else "--:" for column in head) + "|"
-        rows = [row_of(list(cells(group).values())) for group in part.section.ordered]
-        lines = [f"- {line}" for line in [*sentences(part), *left_out(part.section)]]
-        blocks += [f"## {part.section.title}", f"**{part.answer}**", "\n".join([row_of(head), rule, *rows])]
+        rows = [row_of(list(formatted_columns(group).values())) for group in part.groups.ordered]
+        lines = [f"- {escape_markdown(line)}" for line in [*pair_lines(part), *excluded_runs(part.groups)]]
+        title, answer = escape_markdown(part.groups.title), escape_markdown(part.headline)
+        blocks += [f"## {title}", f"**{answer}**", "\n".join([row_of(head), rule, *rows])]
         blocks += ["\n".join(lines)] if lines else []
-    blocks += ["\n".join(skipped(problems))] if problems else []
+    blocks += ["\n".join(map(escape_markdown, skipped(problems)))] if problems else []
     return "\n\n".join(blocks) + "\n"
 
 
+def escape_markdown(text: str) -> str:
+    """Text without HTML tags, links, emphasis or table cells of its own, on one line."""
+    text = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;")
+    return re.sub(r"([\\`*|\[\]])", r"\\\1", text)
+
+
 def row_of(texts: Sequence[str]) -> str:
-    return "| " + " | ".join(text.replace("|", "\\|") for text in texts) + " |"
+    return "| " + " | ".join(map(escape_markdown, texts)) + " |"
 
 
-def as_csv(compared: Sequence[Compared]) -> str:
-    """A row a group, unrounded."""
+def as_csv(compared: Sequence[Comparison]) -> str:
+    """One row for each group, unrounded."""
     rows = [
-        {"task": s.task, "data": s.data, "split": s.split, "metric": s.metric, **numbers(group)}
-        for s in (part.section for part in compared)
+        {"task": s.task, "data": s.data, "split": s.split, "metric": s.metric, **group_values(group)}
+        for s in (part.groups for part in compared)
         for group in s.ordered
     ]
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
     writer.writeheader()
     for row in rows:
-        writer.writerow({k: " ".join(map(str, v)) if isinstance(v, list) else v for k, v in row.items()})
+        writer.writerow({key: quoted_cell(value) for key, value in row.items()})
     return text.getvalue()
 
 
-def as_json(compared: Sequence[Compared], problems: Sequence[str]) -> dict[str, Any]:
-    """All of it, unrounded."""
-    return {"sections": [section_content(part) for part in compared], "skipped": list(problems)}
+def quoted_cell(value: Any) -> Any:
+    """A CSV cell; text that a spreadsheet would run as a formula gets a leading apostrophe (OWASP, CSV injection)."""
+    if isinstance(value, list):
+        value = " ".join(map(str, value))
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 
 
-def section_content(part: Compared) -> dict[str, Any]:
-    section = part.section
+def as_json(compared: Sequence[Comparison], problems: Sequence[str]) -> dict[str, Any]:
+    """All comparisons, unrounded."""
+    return {"sections": [comparison_content(part) for part in compared], "skipped": list(problems)}
+
+
+def comparison_content(part: Comparison) -> dict[str, Any]:
+    groups = part.groups
     return {
-        "task": section.task,
-        "data": section.data,
-        "split": section.split,
-        "metric": section.metric,
-        "answer": part.answer,
+        "task": groups.task,
+        "data": groups.data,
+        "split": groups.split,
+        "metric": groups.metric,
+        "headline": part.headline,
         "groups": [
-            {**numbers(group), "scores": group.scores, "paths": {s: str(r.path) for s, r in group.finished.items()}}
-            for group in section.ordered
+            {
+                **group_values(group),
+                "scores": group.scores,
+                "paths": {s: str(r.path) for s, r in group.finished.items()},
+            }
+            for group in groups.ordered
         ],
         "pairs": [
             {
@@ -216,5 +240,5 @@ def section_content(part: Compared) -> dict[str, Any]:
             }
             for pair in part.pairs
         ],
-        "left_out": left_out(section),
+        "excluded": excluded_runs(groups),
     }

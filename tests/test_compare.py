@@ -1,10 +1,10 @@
-"""Comparison of runs: the statistics against values known otherwise, what may be averaged, and what is told."""
+"""Comparison of runs: grouping, naming, tests of pairs, headlines, and all output formats."""
 
 import csv
 import json
 import subprocess
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from shutil import which
@@ -13,22 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from scipy import stats
 
 from analysis.compare import main
 from analysis.comparison import Pair, SentenceTests, compare
-from analysis.groups import Section, sections
-from analysis.records import Record, find
-from analysis.statistics import (
-    bootstrap_interval,
-    holm,
-    mean_interval,
-    over_seeds,
-    over_sentences,
-    pareto_front,
-    prediction_interval,
-    randomisation_p,
-)
+from analysis.groups import ComparableGroups, group_runs
+from analysis.records import Record, find_records
 
 CELLS = {"lstm": "LSTMCell", "gru": "GRUCell", "rnn": "RNNCell"}
 SENTENCES = 200
@@ -37,7 +26,7 @@ SENTENCES = 200
 def write_run(
     root: Path, cell: str, seed: int, share: float, pooling: str = "Max", data: str = "a", **changes: Any
 ) -> Path:
-    """A run folder whose first ``share`` of sentences, in an order of the seed's, are right."""
+    """A run folder whose first ``share`` of sentences, in an order of the seed's, are correct."""
     folder = root / f"{cell}-{pooling}-{data}-{seed}"
     folder.mkdir(parents=True)
     target = {"cell": {"_target_": f"models.cells.{cell}.{CELLS[cell]}"}}
@@ -90,89 +79,17 @@ def sweep(tmp_path: Path) -> Path:
         for seed in (1, 2, 3):
             write_run(root, cell, seed, share + 0.01 * seed * (1 if cell == "lstm" else 2))
     write_run(root, "gru", 4, 0.84)
-    write_run(root, "lstm", 4, 0.5, status="diverged", reason="The loss is no number.", metrics={})
+    write_run(root, "lstm", 4, 0.5, status="diverged", reason="The loss is NaN.", metrics={})
     return root
 
 
-def only(root: Path, **options: Any) -> Section:
-    (section,) = sections(find([root]).records, **options)
+def only(root: Path, **options: Any) -> ComparableGroups:
+    (section,) = group_runs(find_records([root]).records, **options)
     return section
 
 
-def pairs_of(section: Section) -> list[Pair]:
+def pairs_of(section: ComparableGroups) -> list[Pair]:
     return compare(section, SentenceTests(section))
-
-
-def test_the_interval_of_a_mean_is_that_of_student() -> None:
-    scores = [1.0, 2.0, 3.0, 4.0]
-    half = 3.182446 * 1.290994 / 2  # t(3, 97.5 %), standard deviation, square root of 4
-    assert mean_interval(scores) == pytest.approx((2.5 - half, 2.5 + half), abs=1e-5)
-    assert prediction_interval(scores, 0.95) == pytest.approx((2.5 - half * 5**0.5, 2.5 + half * 5**0.5), abs=1e-5)
-    assert mean_interval([1.0]) is None and prediction_interval([1.0], 0.95) is None
-
-
-def test_seeds_are_paired_where_both_have_them() -> None:
-    first, second = {1: 80.0, 2: 82.0, 3: 81.0, 9: 50.0}, {1: 79.0, 2: 80.5, 3: 80.5}
-    found = over_seeds(first, second)
-    expected = stats.ttest_rel([80, 82, 81], [79, 80.5, 80.5])
-    assert found.mean == pytest.approx(1.0) and found.counts == (3,)
-    assert found.p == pytest.approx(expected.pvalue)
-    assert (found.low, found.high) == pytest.approx(tuple(expected.confidence_interval(0.95)))
-
-
-def test_seeds_that_differ_are_compared_by_welch() -> None:
-    first, second = {1: 80.0, 2: 82.0}, {3: 79.0, 4: 80.5, 5: 80.0}
-    found = over_seeds(first, second)
-    expected = stats.ttest_ind([80, 82], [79, 80.5, 80], equal_var=False)
-    assert found.p == pytest.approx(expected.pvalue) and found.counts == (2, 3)
-    assert (found.low, found.high) == pytest.approx(tuple(expected.confidence_interval(0.95)))
-
-
-@pytest.mark.parametrize("second", [{1: 79.0}, {2: 79.0}])
-def test_one_seed_gives_no_p_value(second: Mapping[int, float]) -> None:
-    found = over_seeds({1: 80.0}, second)
-    assert found.mean == 1 and found.p is None and found.low is None
-
-
-def test_differences_that_are_all_alike() -> None:
-    assert over_seeds({1: 80.0, 2: 81.0}, {1: 80.0, 2: 81.0}).p == pytest.approx(1)
-    found = over_seeds({1: 80.0, 2: 81.0}, {1: 79.0, 2: 80.0})
-    assert found.test == "Welch's t test" and found.p == pytest.approx(stats.ttest_ind([80, 81], [79, 80]).pvalue)
-    assert over_seeds({1: 80.0, 2: 80.0}, {1: 79.0, 2: 79.0}).p is None
-
-
-def test_randomisation_of_one_seed_is_the_sign_test() -> None:
-    differences = np.array([1.0] * 15 + [-1.0] * 5 + [0.0] * 180)
-    assert randomisation_p(differences) == pytest.approx(stats.binomtest(15, 20).pvalue, abs=0.01)
-    assert randomisation_p(np.zeros(10)) == 1
-
-
-def test_randomisation_of_several_seeds_agrees_with_flipping_each_sign() -> None:
-    generator = np.random.default_rng(1)
-    differences = generator.choice([-1.0, -0.5, 0.0, 0.5, 1.0], 60, p=[0.1, 0.15, 0.3, 0.25, 0.2])
-    signs = generator.choice([-1, 1], (20_000, 60))
-    expected = np.mean(np.abs(signs @ differences) >= abs(differences.sum()) - 1e-9)
-    assert randomisation_p(differences) == pytest.approx(expected, abs=0.01)
-
-
-def test_the_bootstrap_agrees_with_that_of_scipy() -> None:
-    differences = np.random.default_rng(2).choice([-1.0, 0.0, 1.0], 300, p=[0.1, 0.7, 0.2])
-    low, high = stats.bootstrap((differences,), np.mean, method="percentile", rng=0).confidence_interval
-    assert bootstrap_interval(differences, np.ones(300)) == pytest.approx((low, high), abs=0.01)
-
-
-def test_words_count_by_their_sentences() -> None:
-    found = over_sentences(np.array([3.0, 2.0, 5.0]), np.array([2.0, 2.0, 3.0]), np.array([4.0, 2.0, 6.0]))
-    assert found.mean == pytest.approx(3 / 12)
-
-
-def test_holm_by_hand() -> None:
-    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert holm([0.6, 0.5]) == pytest.approx([1.0, 1.0]) and holm([]) == []
-
-
-def test_the_front_has_what_nothing_beats() -> None:
-    assert pareto_front([(1, 50), (2, 70), (3, 60), (2, 65), (4, 80)]) == [0, 1, 4]
 
 
 def test_seeds_of_a_config_are_one_group(sweep: Path) -> None:
@@ -193,7 +110,7 @@ def test_data_are_never_mixed(tmp_path: Path) -> None:
     content = json.loads((other / "result.json").read_text())
     content["data"]["sha256"]["test"] = "u" * 64
     (other / "result.json").write_text(json.dumps(content))
-    found = sections(find([tmp_path]).records)
+    found = group_runs(find_records([tmp_path]).records)
     assert [[group.name for group in section.groups] for section in found] == [["a", "b"], ["lstm"]]
     assert all(len(group.scores) == 1 for section in found for group in section.groups)
 
@@ -206,7 +123,7 @@ def test_axes_name_the_groups_and_never_merge_them(tmp_path: Path) -> None:
     assert names == {f"{cell}, pooling {pooling}" for cell in ("lstm", "gru") for pooling in ("max", "max_mean")}
     by_pooling = [group.name for group in only(tmp_path, by=["pooling"]).groups]
     assert len(set(by_pooling)) == 4 and all(name.startswith("pooling max") for name in by_pooling)
-    with pytest.raises(ValueError, match=r"--by depth: no config has such a key\. They differ in: cell"):
+    with pytest.raises(ValueError, match=r"--by depth: no config has such a key\. The configs differ in: cell"):
         only(tmp_path, by=["depth"])
 
 
@@ -214,9 +131,11 @@ def test_pairs_are_tested_over_seeds_and_on_sentences(sweep: Path) -> None:
     pairs = {(pair.better.name, pair.worse.name): pair for pair in pairs_of(only(sweep))}
     assert pairs.keys() == {("lstm", "gru"), ("lstm", "rnn"), ("gru", "rnn")}
     pair = pairs["lstm", "rnn"]
-    assert pair.sure and pair.seeds.mean == pytest.approx(28) and pair.sentences is not None
-    assert pair.sentences.mean == pytest.approx(28) and pair.sentences.corrected == pytest.approx(3 / 10_001)
-    assert pair.sentence.startswith("lstm beats rnn by 28.00 points, 95 % interval 25.52 to 30.48, p < 0.001, 3 seeds;")
+    assert pair.significant and pair.seeds.mean == pytest.approx(28) and pair.sentences is not None
+    assert pair.sentences.mean == pytest.approx(28) and pair.sentences.corrected < 1e-4
+    assert pair.sentence.startswith(
+        "lstm is significantly better than rnn by 28.00 points, 95 % interval 25.52 to 30.48, p < 0.001, 3 seeds;"
+    )
 
 
 def test_work_grows_with_the_runs_and_no_faster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -292,15 +211,24 @@ def test_the_command_writes_all_forms(sweep: Path, tmp_path: Path, capsys: pytes
     forms = {form: tmp_path / f"out.{form}" for form in ("csv", "json", "markdown")}
     main([str(sweep), *(word for form, path in forms.items() for word in (f"--{form}", str(path)))])
     shown = capsys.readouterr().out
-    for said in ("sentiment on a: test accuracy", "lstm beats rnn by 28.00 points", "3, 4 diverged", "3, 4 missing"):
-        assert said in shown.replace("\n", " ")
+    for text in (
+        "sentiment on a: test accuracy",
+        "lstm is significantly better than rnn by 28.00 points",
+        "3, 4 diverged",
+        "3, 4 missing",
+    ):
+        assert text in shown.replace("\n", " ")
     rows = list(csv.DictReader(forms["csv"].open()))
     assert [row["name"] for row in rows] == ["lstm", "gru", "rnn"] and float(rows[0]["mean"]) == pytest.approx(92)
     content = json.loads(forms["json"].read_text())["sections"][0]
     assert content["groups"][0]["scores"].keys() == {"1", "2", "3"} and len(content["pairs"]) == 3
-    assert content["pairs"][0]["over_seeds"]["test"] == "paired t test"
+    assert [pair["over_seeds"]["test"] for pair in content["pairs"]] == [
+        "Welch's t test",
+        "paired t test",
+        "Welch's t test",
+    ]
     markdown = forms["markdown"].read_text()
-    assert "| 1 | lstm | 92.00 | 1.00 |" in markdown and "The loss is no number." in markdown
+    assert "| 1 | lstm | 92.00 | 1.00 |" in markdown and "The loss is NaN." in markdown
 
 
 class Elements(HTMLParser):
@@ -345,8 +273,8 @@ def test_the_page_is_whole_and_needs_nothing_beside_itself(page: Path) -> None:
     ids = [value for _, attributes in elements.found if (value := attributes.get("id"))]
     assert len(ids) == len(set(ids)) and {link[1:] for link in links} <= set(ids)
     headings = ("Quality against cost", "Learning curves", "By length", "By class", "Better by lstm", "Environment")
-    for said in ("lstm scores 92.00", "&lt;b&gt;the", "model.encoder.cell._target_", "4 diverged", *headings):
-        assert said in text
+    for text in ("lstm scores 92.00", "&lt;b&gt;the", "model.encoder.cell._target_", "4 diverged", *headings):
+        assert text in text
     assert "<b>the</b>" not in text
     assert sum(tag == "svg" for tag, _ in elements.found) == 7
 
@@ -367,7 +295,7 @@ def test_the_page_renders_and_sorts_without_script_errors(page: Path, tmp_path: 
     assert places == sorted(places)
 
 
-def test_what_cannot_be_read_is_said_skipped_and_counted(sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unreadable_files_are_skipped_and_counted(sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
     bad: dict[str, Callable[[dict[str, Any]], str]] = {
         "truncated": lambda content: json.dumps(content)[:100],
         "foreign": lambda content: '{"loss": 1}',
@@ -381,16 +309,16 @@ def test_what_cannot_be_read_is_said_skipped_and_counted(sweep: Path, capsys: py
     (write_run(sweep / "unfinished", "rnn", 9, 0.9) / "result.json").unlink()
     main([str(sweep)])
     shown = capsys.readouterr().out
-    for said in ("5 files were skipped:", "truncated, or no JSON", "names no schema", "schema 2; this version reads"):
-        assert said in shown
-    assert "test accuracy is nan: no number" in shown and "seed 9: unfinished. The run left no result." in shown
+    for text in ("5 files were skipped:", "truncated, or not JSON", "has no schema", "schema 2; this version reads"):
+        assert text in shown
+    assert "test accuracy is NaN or infinite" in shown and "seed 9: unfinished. The run has no result." in shown
 
 
-def test_an_empty_folder_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for folder, said in ((tmp_path, "There is no run under"), (tmp_path / "gone", "There is no folder")):
+def test_an_empty_folder_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for folder, text in ((tmp_path, "There is no run under"), (tmp_path / "gone", "There is no file or folder")):
         with pytest.raises(SystemExit) as ended:
             main([str(folder)])
-        assert ended.value.code == 2 and said in capsys.readouterr().err
+        assert ended.value.code == 2 and text in capsys.readouterr().err
 
 
 def test_failed_runs_alone_are_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -400,4 +328,4 @@ def test_failed_runs_alone_are_shown(tmp_path: Path, capsys: pytest.CaptureFixtu
     (folder / "result.json").write_text(json.dumps(early))
     main([str(tmp_path)])
     shown = capsys.readouterr().out
-    assert "No run came to a score." in shown and "seed 1: failed. No such file." in shown
+    assert "No run has a score." in shown and "seed 1: failed. No such file." in shown
