@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from models.cells.base import Cell
 from models.dropout import LockedDropout
+from models.zoneout import with_zoneout
 
 
 class Encoding(NamedTuple):
@@ -25,8 +26,12 @@ class Encoder(nn.Module):
         input_size: the number of features of an embedded token.
         hidden_size: H of every cell.
         num_layers: the number of stacked layers.
-        bidirectional: whether a second cell per layer runs from right to left; D is then 2 H.
+        bidirectional: whether a second cell per layer runs in the other direction; D is then 2 H.
         dropout: the dropout rate between layers.
+        reverse: whether the first cell runs from right to left (the reversed source of Sutskever et al., 2014).
+        residual: whether layers from the second on add their input to their output (He et al., 2016).
+        layer_norm: whether the input of the layers from the second on is normalised (Ba et al., 2016).
+        zoneout: the rate of zoneout of every cell (Krueger et al., 2017).
     """
 
     def __init__(
@@ -37,23 +42,38 @@ class Encoder(nn.Module):
         num_layers: int,
         bidirectional: bool,
         dropout: float,
+        reverse: bool = False,
+        residual: bool = False,
+        layer_norm: bool = False,
+        zoneout: float = 0.0,
     ) -> None:
         super().__init__()
         if num_layers < 1:
             raise ValueError(f"An encoder has at least one layer, not {num_layers}.")
-        directions = 2 if bidirectional else 1
-        self.output_size = directions * hidden_size
+        self.directions = (reverse, not reverse)[: 2 if bidirectional else 1]  # true: from right to left
+        self.hidden_size, self.output_size = hidden_size, len(self.directions) * hidden_size
         sizes = [input_size] + [self.output_size] * (num_layers - 1)
         self.layers = nn.ModuleList(
-            nn.ModuleList(cell(input_size=size, hidden_size=hidden_size) for _ in range(directions)) for size in sizes
+            nn.ModuleList(
+                with_zoneout(cell(input_size=size, hidden_size=hidden_size), zoneout) for _ in self.directions
+            )
+            for size in sizes
         )
-        self.dropout = LockedDropout(dropout)
+        self.norms = nn.ModuleList(nn.LayerNorm(self.output_size) for _ in sizes[1:]) if layer_norm else None
+        self.dropout, self.residual = LockedDropout(dropout), residual
 
     def forward(self, inputs: Tensor, mask: Tensor) -> Encoding:
-        outputs = inputs
-        for depth, layer in enumerate(self.layers):
-            outputs = self.dropout(outputs) if depth else outputs
-            cells = cast(Iterable[Cell], layer)
-            runs = [cell.scan(outputs, mask, reverse=bool(direction)) for direction, cell in enumerate(cells)]
-            outputs = torch.cat([run_outputs for run_outputs, _ in runs], dim=-1)
-        return Encoding(outputs, torch.cat([state[0] for _, state in runs], dim=-1))
+        encoding = self.run_layer(0, inputs, mask)
+        for depth in range(1, len(self.layers)):
+            below = encoding
+            inputs = self.norms[depth - 1](below.outputs) if self.norms else below.outputs
+            encoding = self.run_layer(depth, self.dropout(inputs), mask)
+            if self.residual:
+                encoding = Encoding(*(new + old for new, old in zip(encoding, below, strict=True)))
+        return encoding
+
+    def run_layer(self, depth: int, inputs: Tensor, mask: Tensor) -> Encoding:
+        """One layer, without what is around it: [B, T, ...] -> ``Encoding``."""
+        cells = cast(Iterable[Cell], self.layers[depth])
+        runs = [cell.scan(inputs, mask, reverse=way) for way, cell in zip(self.directions, cells, strict=True)]
+        return Encoding(torch.cat([out for out, _ in runs], dim=-1), torch.cat([state[0] for _, state in runs], dim=-1))

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from models.cells.base import Cell, State
 
-EMPTY = -1e4  # the logarithm of a normaliser of zero: its weight against any input is exactly 0
+EMPTY = -30.0  # for the logarithm of a normaliser of zero: its weight against an input is below fp32's precision
 
 
 class SLSTMCell(Cell):

@@ -1,0 +1,164 @@
+"""The options of the encoder, its dropout, and the dropout modules: each has its effect, and only that."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from models.cells.base import Cell, State
+from models.cells.gru import GRUCell
+from models.characters import NgramCharacters
+from models.dropout import Dropout, LockedDropout
+from models.embedding import TokenEmbedding
+from models.encoder import Encoder
+from models.zoneout import ZoneoutCell
+
+LENGTHS = [6, 2, 1]
+MASK = torch.arange(6) < torch.tensor(LENGTHS)[:, None]
+
+
+def encoder(seed: int = 0, size: int = 4, **options: object) -> Encoder:
+    torch.manual_seed(seed)
+    defaults = {"num_layers": 2, "bidirectional": True, "dropout": 0.0}
+    return Encoder(GRUCell, input_size=3, hidden_size=size, **(defaults | options))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def inputs() -> torch.Tensor:
+    return torch.randn(3, 6, 3, generator=torch.Generator().manual_seed(5))
+
+
+def test_layers_are_stacked_and_directions_concatenated(inputs: torch.Tensor) -> None:
+    model = encoder()
+    outputs = inputs
+    for layer in model.layers:
+        runs = [cell.scan(outputs, MASK, reverse=bool(i)) for i, cell in enumerate(layer)]
+        outputs = torch.cat([run for run, _ in runs], dim=-1)
+    assert torch.equal(model(inputs, MASK).outputs, outputs)
+    assert outputs.shape == (3, 6, model.output_size) == (3, 6, 8)
+
+
+def test_reverse_reads_the_reversed_sentence(inputs: torch.Tensor) -> None:
+    forward, reverse = (encoder(bidirectional=False, num_layers=1, reverse=flag) for flag in (False, True))
+    read = reverse(inputs, MASK)
+    for row, length in enumerate(LENGTHS):
+        alone = forward(inputs[row : row + 1, :length].flip(1), torch.ones(1, length, dtype=torch.bool))
+        torch.testing.assert_close(read.final_state[row], alone.final_state[0])
+        torch.testing.assert_close(read.outputs[row, :length], alone.outputs[0].flip(0))
+
+
+def test_residual_connections_add_the_input_of_a_layer(inputs: torch.Tensor) -> None:
+    plain, residual, lower = encoder(), encoder(residual=True), encoder(num_layers=1)
+    with torch.no_grad():
+        for mine, theirs in zip(lower.layers[0].parameters(), plain.layers[0].parameters(), strict=True):
+            mine.copy_(theirs)
+    for got, top, below in zip(*(model(inputs, MASK) for model in (residual, plain, lower)), strict=True):
+        torch.testing.assert_close(got, top + below)
+
+
+def test_layer_norm_normalises_the_input_of_the_second_layer(inputs: torch.Tensor) -> None:
+    model, seen = encoder(layer_norm=True), []
+    model.layers[1][0].linear_ih.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
+    model.layers[1][0].project(model.norms[0](model.run_layer(0, inputs, MASK).outputs))
+    torch.testing.assert_close(seen[0].mean(dim=-1)[MASK], torch.zeros(9), atol=1e-5, rtol=0)
+    expected = model.run_layer(1, seen[0], MASK)
+    torch.testing.assert_close(model(inputs, MASK).outputs, expected.outputs)
+    assert not torch.allclose(encoder()(inputs, MASK).outputs, expected.outputs)
+    assert model(inputs, MASK).outputs[~MASK].eq(0).all()
+
+
+@pytest.mark.parametrize("residual", [False, True])
+def test_options_keep_sentences_independent_of_their_batch(inputs: torch.Tensor, residual: bool) -> None:
+    model = encoder(residual=residual, layer_norm=True, zoneout=0.3, reverse=True).eval()
+    together = model(inputs, MASK)
+    for row, length in enumerate(LENGTHS):
+        alone = model(inputs[row : row + 1, :length], torch.ones(1, length, dtype=torch.bool))
+        torch.testing.assert_close(together.outputs[row, :length], alone.outputs[0])
+        torch.testing.assert_close(together.final_state[row], alone.final_state[0])
+
+
+def test_the_encoder_drops_whole_features_between_layers_only(inputs: torch.Tensor) -> None:
+    model, seen = encoder(dropout=0.5, size=200), []
+    scan = model.run_layer
+    model.run_layer = lambda depth, x, mask: seen.append(x) or scan(depth, x, mask)  # type: ignore[assignment]
+    model(inputs, MASK)
+    assert torch.equal(seen[0], inputs)
+    dropped = seen[1][0].eq(0)
+    assert torch.equal(dropped, dropped[:1].expand_as(dropped))
+    assert 0.4 < dropped.float().mean() < 0.6
+    torch.testing.assert_close(seen[1][0][~dropped], 2 * scan(0, inputs, MASK).outputs[0][~dropped])
+    model.eval()(inputs, MASK)
+    assert not seen[3][0].eq(0).any()
+
+
+class Counter(Cell):
+    """h' = h + 1."""
+
+    def project(self, inputs: torch.Tensor) -> torch.Tensor:
+        return inputs
+
+    def step(self, projected: torch.Tensor, state: State) -> State:
+        return (state[0] + 1,)
+
+
+def test_zoneout_keeps_the_old_value_at_its_rate() -> None:
+    torch.manual_seed(0)
+    cell = ZoneoutCell(Counter(1, 1000), 0.3)
+    inputs, mask = torch.zeros(1, 40, 1), torch.ones(1, 40, dtype=torch.bool)
+    outputs, (final,) = cell.scan(inputs, mask)
+    steps = outputs.diff(dim=1)
+    assert set(steps.unique().tolist()) == {0.0, 1.0}
+    assert steps.mean().item() == pytest.approx(0.7, abs=0.01)
+    assert final.std() > 1  # features differ
+    torch.testing.assert_close(cell.eval().scan(inputs, mask)[1][0], torch.full((1, 1000), 0.7 * 40))
+    with pytest.raises(ValueError, match="A zoneout rate is at least 0 and less than 1, not 1"):
+        ZoneoutCell(Counter(1, 1), 1.0)
+
+
+def test_zoneout_is_an_option_of_the_encoder(inputs: torch.Tensor) -> None:
+    assert torch.equal(encoder(zoneout=0.0)(inputs, MASK).outputs, encoder()(inputs, MASK).outputs)
+    model = encoder(zoneout=0.5)
+    assert not torch.equal(model(inputs, MASK).outputs, model(inputs, MASK).outputs)
+    assert torch.equal(model.eval()(inputs, MASK).outputs, model(inputs, MASK).outputs)
+
+
+@pytest.mark.parametrize("make", [Dropout, LockedDropout])
+def test_dropout_drops_at_its_rate_and_rescales(make: Callable[[float], Dropout]) -> None:
+    torch.manual_seed(0)
+    inputs = torch.full((20, 5, 400), 3.0)
+    outputs = make(0.25)(inputs)
+    assert outputs.eq(0).float().mean().item() == pytest.approx(0.25, abs=0.02)
+    torch.testing.assert_close(outputs[outputs != 0], torch.full_like(outputs[outputs != 0], 4.0))
+    assert not torch.equal(outputs[0].eq(0), outputs[1].eq(0))
+    locked = torch.equal(outputs[:, :1].eq(0).expand_as(outputs), outputs.eq(0))
+    assert locked == (make is LockedDropout)
+    assert make(0.25).eval()(inputs) is inputs and make(0.0)(inputs) is inputs
+    for rate in (-0.1, 1.0):
+        with pytest.raises(ValueError, match="A dropout rate is at least 0 and less than 1"):
+            make(rate)
+
+
+def test_ngram_dropout_leaves_out_ngrams_in_training_only() -> None:
+    torch.manual_seed(0)
+    model = NgramCharacters(60, 1, output_size=4, widths=[1, 2, 3], buckets=500, dropout=0.0, ngram_dropout=0.4)
+    characters = torch.randint(4, 60, (300, 12))
+    seen = []
+    model.vectors.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
+    mask = torch.ones_like(characters, dtype=torch.bool)
+    trained, answered = model(characters, mask), model.eval()(characters, mask)
+    kept = seen[0].ne(0).float().sum() / seen[1].ne(0).float().sum()
+    assert kept.item() == pytest.approx(0.6, abs=0.02)
+    assert not torch.equal(trained, answered)
+    count = seen[0].ne(0).sum(dim=1, keepdim=True).clamp(min=1)
+    torch.testing.assert_close(trained, model.vectors(seen[0]) * count**-0.5)
+
+
+def test_word_dropout_replaces_tokens_in_training_only() -> None:
+    torch.manual_seed(0)
+    embedding = TokenEmbedding(9, 4, dropout=0.0, word_dropout=0.3, unknown_id=1)
+    tokens = torch.full((50, 60), 5)
+    mask = torch.arange(60) < torch.full((50, 1), 30)
+    replaced = (embedding(tokens, mask) == embedding.vectors.weight[1]).all(dim=-1)
+    assert replaced[mask].float().mean().item() == pytest.approx(0.3, abs=0.03)
+    assert not replaced[~mask].any()
+    assert torch.equal(embedding.eval()(tokens, mask), embedding.vectors(tokens))
