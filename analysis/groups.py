@@ -11,7 +11,7 @@ from typing import Any
 from analysis.records import Record
 from analysis.statistics import BOUNDS, UNBOUNDED, Interval, above, mean_interval
 from data.errors import InputError
-from training.folders import NOT_THE_EXPERIMENT, PATHS
+from training.identity import NOT_THE_EXPERIMENT, PATHS
 
 FACTS = ("cell", "data", "experiment", "row")  # what results hold beside their configs, by priority in names
 HARDLY_BETTER = 0.1  # of the distance from the baseline to 100

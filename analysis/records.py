@@ -13,7 +13,8 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from data.errors import InputError
-from training.folders import CONFIG, HISTORY, PREDICTIONS, RESULT, SCHEMA, config_id
+from training.folders import CONFIG, HISTORY, PREDICTIONS, RESULT, SCHEMA
+from training.identity import config_id
 from training.percent import to_percent
 
 NEEDED = {"task": str, "status": str, "config_id": str, "seed": int}

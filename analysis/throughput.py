@@ -35,7 +35,7 @@ def trainer_of(task: str, options: list[str]) -> Trainer:
     model = build(cfg.model, **corpus.sizes).to(device)
     optimizer, schedule = build(cfg.optimizer)(model.parameters()), build(cfg.schedule)
     nowhere = Path(tempfile.gettempdir())  # nothing is written
-    return build(cfg.trainer)(model, corpus, build(cfg.evaluation), optimizer, schedule, nowhere, device, cfg.seed)
+    return build(cfg.trainer)(model, corpus, build(cfg.evaluation), optimizer, schedule, nowhere, device, cfg.seed, {})
 
 
 def measure(trainer: Trainer) -> tuple[list[float], float]:
@@ -49,7 +49,7 @@ def measure(trainer: Trainer) -> tuple[list[float], float]:
         chosen = list(itertools.islice(endless, STEPS))
         started = time.perf_counter()
         for batch in chosen:
-            loss, _ = trainer.train_step(batch.to(trainer.device))
+            loss, _ = trainer.train_step(batch, batches)
         loss.total.item()  # waits for the device
         seconds = time.perf_counter() - started
         if run:

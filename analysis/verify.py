@@ -26,7 +26,8 @@ from analysis.records import Record, find_records, load_result
 from analysis.reproduce import repeat
 from analysis.statistics import Interval, clip, prediction_interval
 from data.errors import InputError
-from training.folders import RESULT, config_id
+from training.folders import RESULT
+from training.identity import config_id
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "analysis" / "results"

@@ -161,7 +161,11 @@ class Batches:
         return len(self.rows)
 
     def __iter__(self) -> Iterator[Batch]:
-        return map(self.encoded.batch, self.rows)
+        return self.after(0)
+
+    def after(self, number: int) -> Iterator[Batch]:
+        """The batches that follow the first ``number`` ones."""
+        return map(self.encoded.batch, self.rows[number:])
 
 
 class Corpus(Generic[Example]):
@@ -174,6 +178,7 @@ class Corpus(Generic[Example]):
         split_seed: decides which part is held out, and which examples ``limit`` keeps; independent of the seed of the
             run.
         limit: the maximum number of examples of every split, a random sample; null for all.
+        read_test: false leaves the test split unread.
     """
 
     def __init__(
@@ -183,15 +188,17 @@ class Corpus(Generic[Example]):
         validation_share: float = 0.1,
         split_seed: int = 0,
         limit: int | None = None,
+        read_test: bool = True,
     ) -> None:
         check_split_options(validation_share, split_seed, limit)
         self.reader, self.codec = reader.for_examples(codec.example_type), codec
         self.notes: list[str] = []
-        examples = self.read_splits(limit, split_seed)
+        examples = self.read_splits(SPLITS if read_test else SPLITS[:2], limit, split_seed)
         if "validation" not in examples:
             self.hold_out_validation(examples, validation_share, split_seed)
         if "test" not in examples:
-            self.notes.append(self.reader.missing_test_message)
+            unread = "The test split was not read (test=false)."
+            self.notes.append(self.reader.missing_test_message if read_test else unread)
         codec.fit(examples["train"])
         self.notes += codec.notes
         self.splits = {
@@ -200,10 +207,10 @@ class Corpus(Generic[Example]):
         }
         self.notes += [note for name, split in self.splits.items() if (note := self.cut_note(name, split))]
 
-    def read_splits(self, limit: int | None, seed: int) -> dict[str, list[Example]]:
+    def read_splits(self, names: Sequence[str], limit: int | None, seed: int) -> dict[str, list[Example]]:
         """The examples of every split that the data set has, none of them empty."""
         examples: dict[str, list[Example]] = {}
-        for split in SPLITS:
+        for split in names:
             rows = self.reader.read_split(split)
             if rows is None and split != "train":
                 continue

@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from data.corpus import Corpus
 from models.encoder import Encoding
 from training.build import build
-from training.folders import config_id
+from training.identity import config_id
 from training.recipe import read
 
 TASKS = [path.stem for path in sorted(CONF.glob("*.yaml")) if path.stem != "base"]

@@ -15,7 +15,7 @@ from data.ppmi import cooccurrences, ppmi_svd
 from data.vocabulary import PAD
 from models.embedding import TokenEmbedding
 from training.build import build
-from training.run import start_embeddings
+from training.experiment import start_embeddings
 
 
 def test_near_tokens_are_counted_by_distance_within_a_text() -> None:

@@ -280,7 +280,8 @@ def test_resume_finds_the_unfinished_run_by_itself(
 ) -> None:
     from omegaconf import OmegaConf
 
-    from training.folders import config_id, run_name
+    from training.folders import run_name
+    from training.identity import config_id
 
     monkeypatch.chdir(tmp_path)
     cfg = composed("sentiment", *files)

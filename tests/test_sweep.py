@@ -11,9 +11,10 @@ from conftest import ROOT, SMALL, options
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from training.folders import config_id, job_name
+from training.experiment import counter
+from training.folders import job_name
+from training.identity import config_id
 from training.load import load_config
-from training.run import counter
 from training.size import match_parameters
 from training.sweep import threads_of_a_job
 from training.trainer import Trainer

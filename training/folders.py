@@ -1,67 +1,70 @@
-"""Where a run writes, and by what two runs are told to be the same experiment.
+"""The folders that runs write to, and the names of the files in them.
 
 Importing this registers the resolvers that ``conf/base.yaml`` names run folders with.
 """
 
-import copy
-import hashlib
 import json
 from datetime import datetime
 from pathlib import Path
 
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf
+
+from training.identity import config_id, files_label, option_name
 
 CONFIG, RESULT, HISTORY, LOG = "config.yaml", "result.json", "history.jsonl", "run.log"
 PREDICTIONS = "predictions.jsonl"
-WEIGHTS, CHECKPOINT = "model.safetensors", "checkpoint.pt"
+WEIGHTS = "model.safetensors"
+CHECKPOINTS = ("checkpoint.pt", "checkpoint.old.pt")  # the newest, and the one before it
+LOCK = ".lock"
 
 SCHEMA = 1  # of result.json
 
-NOT_THE_EXPERIMENT = ("hydra", "seed", "device", "threads", "resume", "on_error", "sweep", "experiment", "recipe")
-PATHS = ("path", "train", "validation", "test")  # keys of ``data`` that say where files lie on this machine
-
-
-def config_id(cfg: DictConfig) -> str:
-    """Eight characters that two runs share exactly when they differ in nothing but seed, device and paths."""
-    rest = copy.deepcopy(cfg)
-    OmegaConf.set_readonly(rest, False)
-    with open_dict(rest):
-        for key in NOT_THE_EXPERIMENT:
-            rest.pop(key, None)
-        rest.seed, rest.device = None, None  # others may refer to them
-        if rest.get("match") is None:  # a matched size is a size like any other
-            rest.pop("match", None)
-            rest.pop("reference_cell", None)
-        for key in PATHS:
-            if key in rest.data:
-                rest.data[key] = None
-    content = json.dumps(OmegaConf.to_container(rest, resolve=True), sort_keys=True)
-    return hashlib.sha256(content.encode()).hexdigest()[:8]
-
 
 def run_name(*, _root_: DictConfig) -> str:
-    """``<time>-<config id>``; with ``resume=true`` the newest unfinished run of the same config and seed, if any."""
+    """``<time>-<config id>``; with ``resume=true`` the newest unfinished run of the same config and seed, if any.
+
+    Of several, one that reads the same files is preferred.
+    """
     identity = config_id(_root_)
     if _root_.get("resume"):
         folders = sorted(Path("runs", _root_.task).glob(f"*-{identity}"), reverse=True)
-        for folder in filter(unfinished, folders):
-            if OmegaConf.load(folder / CONFIG).seed == _root_.seed:
-                return folder.name
+        saved = {folder: OmegaConf.load(folder / CONFIG) for folder in folders if unfinished(folder)}
+        same_seed = [folder for folder, cfg in saved.items() if cfg.seed == _root_.seed]
+        files = files_label(_root_.data)
+        same_files = [folder for folder in same_seed if files_label(saved[folder].data) == files]
+        if chosen := same_files or same_seed:
+            return chosen[0].name
     return f"{datetime.now():%Y-%m-%d_%H-%M-%S-%f}-{identity}"
 
 
 def unfinished(folder: Path) -> bool:
-    """A run that was stopped between two epochs and can go on."""
-    if not (folder / CONFIG).is_file() or not (folder / CHECKPOINT).is_file():
+    """Whether a run was stopped or failed after it had saved a checkpoint, so that it can be resumed."""
+    if not (folder / CONFIG).is_file() or not any((folder / name).is_file() for name in CHECKPOINTS):
         return False
-    result = folder / RESULT
-    return not result.is_file() or json.loads(result.read_text())["status"] == "interrupted"
+    return status_of(folder) != "ok"
+
+
+def status_of(folder: Path) -> str | None:
+    """The status that the result of a folder has; None where it has none that can be read."""
+    try:
+        return json.loads((folder / RESULT).read_text(encoding="utf-8"))["status"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def job_name(*, _root_: DictConfig) -> str:
-    """``<cell>-<config id>-seed<seed>``: a job of a sweep that is started again finds what it left."""
-    cell = _root_.cell._target_.split(".")[-2]
-    return f"{cell}-{config_id(_root_)}-seed{_root_.seed}"
+    """``<cell>-<config id>-<files>-seed<seed>``: a job of a sweep that is started again finds its folder.
+
+    ``<files>`` tells apart jobs that read other files; it is left out where a config names none.
+    """
+    parts = [cell_name(_root_), config_id(_root_), files_label(_root_.data), f"seed{_root_.seed}"]
+    return "-".join(filter(None, parts))
+
+
+def cell_name(cfg: DictConfig) -> str:
+    """The cell of a model, as its option is called; ``none`` for a model without one."""
+    target = OmegaConf.select(cfg, "cell._target_")
+    return "none" if target is None else option_name(target).rpartition("/")[2]
 
 
 def register_resolvers() -> None:

@@ -5,11 +5,15 @@ import threading
 from types import FrameType
 
 
+class TerminatedError(KeyboardInterrupt):
+    """The process was asked to end by SIGTERM; its exit code is then 143."""
+
+
 def stop_on_termination() -> None:
-    """Turn SIGTERM, as schedulers send it, into ``KeyboardInterrupt``, so that a run records how it ended."""
+    """Turn SIGTERM, as schedulers send it, into ``TerminatedError``, so that a run records how it ended."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, interrupt)
 
 
 def interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+    raise TerminatedError

@@ -27,8 +27,8 @@ class EpochBar:
     def show(self, loss: float, tokens_per_second: float) -> None:
         self.bar.update(self.task, state=f"loss {loss:.3f}  {tokens_per_second:,.0f} tokens/s")
 
-    def advance(self) -> None:
-        self.bar.advance(self.task)
+    def advance(self, steps: int = 1) -> None:
+        self.bar.advance(self.task, steps)
 
     def __enter__(self) -> Self:
         self.bar.start()

@@ -93,7 +93,7 @@ def read(cfg: DictConfig) -> tuple[DictConfig, Corpus[Any]]:
     reader: DatasetReader[Any] = build(cfg.data).for_examples(example_type)
     reader.read_split = functools.cache(reader.read_split)  # type: ignore[method-assign]  # the recipe reads it too
     cfg = adapted(cfg, reader)
-    return cfg, Corpus(reader, build(cfg.codec), **cfg.split)
+    return cfg, Corpus(reader, build(cfg.codec), **cfg.split, read_test=cfg.test)
 
 
 def adapted(cfg: DictConfig, reader: DatasetReader[Any]) -> DictConfig:

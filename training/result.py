@@ -14,7 +14,7 @@ from training.folders import RESULT, SCHEMA
 
 
 class Result:
-    """The record of one run, filled as the run goes and written once, at its end.
+    """The record of one run, filled as the run goes.
 
     Args:
         directory: the run folder.
@@ -33,11 +33,18 @@ class Result:
     def add(self, **entries: Any) -> None:
         self.content |= entries
 
+    def warn(self, message: str) -> None:
+        """Record what went wrong without costing a score."""
+        self.content.setdefault("warnings", []).append(message)
+
     def write(self, status: str, reason: str | None = None) -> None:
-        """End the record: ``ok``, ``failed``, ``diverged``, ``out_of_memory`` or ``interrupted``."""
-        self.content |= {"status": status, "ended": now()}
-        if reason is not None:
+        """Write the record with its status: ``ok``, ``failed``, ``diverged``, ``out_of_memory`` or ``interrupted``."""
+        if self.content["status"] == "ok" and status != "ok":  # a later failure costs no score
+            status = "ok"
+            self.warn(str(reason))
+        elif reason is not None:
             self.content["reason"] = reason
+        self.content |= {"status": status, "ended": now()}
         write_json(self.directory / RESULT, self.content)
 
 

@@ -1,42 +1,40 @@
-"""The life of a run: build what a config names, train it, score it, write it down."""
+"""The life of a run: what it checks before it starts, and how it ends."""
 
-import json
 import logging
 import shutil
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
+from filelock import FileLock, Timeout
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from data.corpus import Corpus
 from data.errors import InputError
-from data.writing import write_text
-from training.build import build, check_types
-from training.checksums import write_checksums
-from training.device import be_deterministic, bound_kernel_cache, choose_device, peak_memory_mb
-from training.evaluation import Evaluation
-from training.folders import CHECKPOINT, CONFIG, LOG, RESULT, config_id
-from training.interrupt import stop_on_termination
+from training.checkpoint import remove_checkpoints
+from training.experiment import resolved, sized_by_data, train
+from training.folders import CHECKPOINTS, LOCK, LOG, RESULT, cell_name, status_of
+from training.identity import config_id, files_digest
+from training.interrupt import TerminatedError, stop_on_termination
 from training.load import load_config
-from training.model import TaskModel
-from training.plots import learning_curve
-from training.recipe import has_recipe, read
-from training.result import Result, environment
-from training.size import match_parameters
+from training.recipe import has_recipe
+from training.result import Result
 from training.summary import show
-from training.sweep import check_choices, describe, finished, mark_for_resume, remove_dry_run_folders, threads_of_a_job
-from training.trainer import DivergedError, Trainer
+from training.sweep import (
+    check_choices,
+    count_test_scores,
+    describe,
+    finished,
+    mark_for_resume,
+    remove_dry_run_folders,
+    set_aside,
+    threads_of_a_job,
+)
+from training.trainer import DivergedError
 
 log = logging.getLogger(__name__)
-
-SIZES: dict[str, dict[str, int]] = {}  # of corpora that jobs of this process were listed with
 
 
 def run(cfg: DictConfig) -> float | None:
@@ -52,14 +50,10 @@ def run(cfg: DictConfig) -> float | None:
             remove_dry_run_folders(directory)
             return None
         if not alone:
-            if (score := finished(directory)) is not None:
-                log.info("finished already, and skipped: %s", directory)
-                return score
-            mark_for_resume(cfg, directory)
             share_cores(cfg, hydra.launcher)
-        check_folder(cfg, directory)
-        return recorded(cfg, directory, Result(directory, identity(cfg, hydra.runtime.choices)))
-    except (InputError, DivergedError, torch.OutOfMemoryError, MemoryError) as error:
+        with locked(directory):
+            return run_in(directory, resolved(cfg), identity(cfg, hydra.runtime.choices), alone)
+    except (InputError, DivergedError, torch.OutOfMemoryError, MemoryError, OSError) as error:
         log.error("error: %s", error)
         if not alone and cfg.on_error != "stop":
             return None  # the other jobs of a sweep go on; what became of this one is in its folder
@@ -67,9 +61,9 @@ def run(cfg: DictConfig) -> float | None:
             remove_empty_run(directory)
             sys.exit(2)
         sys.exit(1)
-    except KeyboardInterrupt:
-        log.error("interrupted: the same command with resume=true goes on from the last whole epoch")
-        sys.exit(130)
+    except KeyboardInterrupt as interrupt:
+        log.error("interrupted: the same command with resume=true goes on from the last checkpoint")
+        sys.exit(143 if isinstance(interrupt, TerminatedError) else 130)
     except Exception:
         if alone:
             raise
@@ -77,6 +71,19 @@ def run(cfg: DictConfig) -> float | None:
         if cfg.on_error == "stop":
             sys.exit(1)
         return None
+
+
+def run_in(directory: Path, cfg: DictConfig, names: dict[str, Any], alone: bool) -> float:
+    """The run in its folder, which no other process uses; a job of a sweep that is finished is not run again."""
+    files = files_digest(cfg.data)
+    if not alone:
+        if (score := finished(directory, cfg, files)) is not None:
+            log.info("finished already, and skipped: %s", directory)
+            return score
+        set_aside(directory)
+        mark_for_resume(cfg, directory)
+    check_folder(cfg, directory)
+    return recorded(cfg, directory, Result(directory, {**names, "test": cfg.test, "files_sha256": files}))
 
 
 def recorded(cfg: DictConfig, directory: Path, result: Result) -> float:
@@ -87,7 +94,8 @@ def recorded(cfg: DictConfig, directory: Path, result: Result) -> float:
         result.write("diverged", str(error))
         raise
     except (torch.OutOfMemoryError, MemoryError) as error:
-        result.write("out_of_memory", str(error) or "The machine has no more memory.")
+        advice = "Lower trainer.batch_tokens or trainer.batch_sentences, or codec.max_length."
+        result.write("out_of_memory", f"{str(error) or 'The machine has no more memory.'} {advice}")
         raise
     except KeyboardInterrupt:
         result.write("interrupted", "Stopped by the user.")
@@ -95,131 +103,62 @@ def recorded(cfg: DictConfig, directory: Path, result: Result) -> float:
     except Exception as error:
         result.write("failed", f"{type(error).__name__}: {error}")
         raise
-    (directory / CHECKPOINT).unlink(missing_ok=True)
+    result.add(test_scored_in_sweep=count_test_scores(directory.parent))
+    result.write("ok")
+    remove_checkpoints(directory)
+    show(result.title, result.content, directory)
     return score
 
 
-def train(cfg: DictConfig, directory: Path, result: Result) -> float:
-    """From the config to a finished run folder."""
-    check_types(cfg, {"seed": int, "device": str, "resume": bool, "threads": int if cfg.threads != "auto" else str})
-    if cfg.threads != "auto":
-        torch.set_num_threads(cfg.threads)
-    device = choose_device(cfg.device)
-    bound_kernel_cache()
-    be_deterministic(device)
-    torch.manual_seed(cfg.seed)
+def locked(directory: Path) -> FileLock:
+    """A lock on a run folder, which the system releases when the process ends, however it does.
 
-    cfg, corpus = read(cfg)
-    for note in corpus.notes:
-        log.info("%s", note)
-    cfg = match_parameters(cfg, counter(corpus.sizes))
-    check_unfinished_run(cfg, directory)
-    result.add(config_id=config_id(cfg))
-    model: TaskModel = build(cfg.model, **corpus.sizes).to(device)
-    if cfg.get("embeddings") is not None:
-        start_embeddings(cfg, model, corpus)
-    evaluation: Evaluation = build(cfg.evaluation)
-    evaluation.fit(corpus.splits["train"].examples)
-    optimizer: torch.optim.Optimizer = build(cfg.optimizer)(model.parameters())
-    trainer: Trainer = build(cfg.trainer)(
-        model, corpus, evaluation, optimizer, build(cfg.schedule), directory, device, cfg.seed
-    )
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    kernel = model.kernel_name(device)
-    result.add(data=corpus.description(), parameters=parameters, environment=environment(device))
-    log.info("%s, %s parameters, %s, %s, %s", result.title, f"{parameters:,}", device, trainer.precision, kernel)
-
-    corpus.codec.save(directory)
-    write_text(directory / CONFIG, OmegaConf.to_yaml(cfg, resolve=True))
-    if cfg.resume and not trainer.resume():
-        log.info("Nothing to resume: no earlier run of this config and seed stopped after a whole epoch.")
-    trainer.fit()
-    write_checksums(directory, corpus.codec)
-
-    metrics = {}
-    for split in [name for name in ("validation", "test") if name in corpus.splits]:
-        hypotheses, examples = trainer.predict(split), corpus.splits[split].examples
-        metrics[split] = evaluation.score(hypotheses, examples)
-    evaluation.write(directory, hypotheses, examples)
-    learning_curve(trainer.history, trainer.metric, trainer.progress.best_epoch, directory / "learning_curve.png")
-    chosen = {"metric": trainer.metric, "epoch": trainer.progress.best_epoch, "score": trainer.progress.best_score}
-    memory = {"peak_memory_mb": peak_memory_mb(device), "precision": trainer.precision, "kernel": kernel}
-    result.add(metrics=metrics, selection=chosen, training=trainer.summary() | memory)
-    result.write("ok")
-    show(result.title, result.content, directory)
-    return metrics["validation"][trainer.metric]
-
-
-def start_embeddings(cfg: DictConfig, model: TaskModel, corpus: Corpus[Any]) -> None:
-    """Give the model the vectors that its config makes of the training split."""
-    if not hasattr(model, "embedding"):
-        raise InputError(f"embeddings: the model of task={cfg.task} embeds no tokens of its inputs; leave it null.")
-    started, shape = time.perf_counter(), model.embedding.vectors.weight.shape
-    vectors: np.ndarray = build(cfg.embeddings)(corpus.splits["train"].encoded.embedded, *shape, cfg.seed)
-    model.embedding.initialise(torch.from_numpy(vectors))
-    log.info("embeddings made from the training split in %.1f s", time.perf_counter() - started)
-
-
-def sized_by_data(cfg: DictConfig) -> tuple[DictConfig, int]:
-    """The config with its recipe's choices and matched sizes, and the parameters of its model."""
-    key = str([OmegaConf.to_container(cfg[part], resolve=True) for part in ("data", "codec", "split")])
-    if has_recipe(cfg) or key not in SIZES:  # a recipe's choices depend on more than these parts
-        cfg, corpus = read(cfg)
-        SIZES[key] = corpus.sizes
-    count = counter(SIZES[key])
-    cfg = match_parameters(cfg, count)
-    return cfg, count(cfg)
-
-
-def counter(sizes: dict[str, int]) -> Callable[[DictConfig], int]:
-    """Counts the parameters of a config's model without making room for them."""
-
-    def count(cfg: DictConfig) -> int:
-        with torch.device("meta"):
-            return sum(parameter.numel() for parameter in build(cfg.model, **sizes).parameters())
-
-    return count
+    Raises:
+        InputError: another process has it.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(directory / LOCK, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise InputError(f"Another process is running in {directory}: wait for it, or choose another folder.") from None
+    return lock
 
 
 def share_cores(cfg: DictConfig, launcher: DictConfig) -> None:
-    """Give a job of a parallel sweep its share of the cores, unless the command line gives it another."""
+    """Give a job of a parallel sweep its share of the cores, unless the command line sets ``threads``."""
     threads = threads_of_a_job(launcher)
     if cfg.threads == "auto" and threads is not None:
         cfg.threads = threads
 
 
 def identity(cfg: DictConfig, choices: dict[str, str]) -> dict[str, Any]:
-    """What tells this run from others, known before it starts."""
+    """What identifies this run and is known before it starts."""
     return {
         "task": cfg.task,
         "experiment": choices.get("experiment"),
-        "cell": choices["cell"],
+        "cell": cell_name(cfg),
         "config_id": config_id(cfg),
+        "options_id": config_id(cfg),  # before the data decide what the options leave to them
         "seed": cfg.seed,
     }
 
 
 def check_folder(cfg: DictConfig, directory: Path) -> None:
-    """A finished result is never lost, and a run goes on only as what it was."""
-    if (directory / RESULT).is_file() and json.loads((directory / RESULT).read_text())["status"] == "ok":
-        raise InputError(f"{directory} holds a finished run: choose another folder.")
-    if (directory / CHECKPOINT).is_file():
+    """Raise where a run would overwrite a finished result, or continue an unfinished run of another kind."""
+    if status_of(directory) == "ok":
+        raise InputError(f"{directory} has a finished run: choose another folder.")
+    if any((directory / name).is_file() for name in CHECKPOINTS):
         if not cfg.resume:
-            raise InputError(f"{directory} holds an unfinished run: add resume=true, or choose another folder.")
-        if cfg.get("match") is None and not has_recipe(cfg):  # else the data decide what the config is
-            check_unfinished_run(cfg, directory)
-
-
-def check_unfinished_run(cfg: DictConfig, directory: Path) -> None:
-    """A run goes on only under the config and the seed that it began with."""
-    if not (directory / CHECKPOINT).is_file():
-        return
-    before = load_config(directory)
-    if config_id(before) != config_id(cfg) or before.seed != cfg.seed:
-        raise InputError(f"{directory} holds an unfinished run of another config or seed: give the same options.")
+            raise InputError(f"{directory} has an unfinished run: add resume=true, or choose another folder.")
+        before = load_config(directory)
+        decided_by_data = cfg.get("match") is not None or has_recipe(cfg)  # then the checkpoint is compared
+        other = not decided_by_data and config_id(before) != config_id(cfg)
+        if other or before.seed != cfg.seed:
+            raise InputError(f"{directory} has an unfinished run of another config or seed: give the same options.")
 
 
 def remove_empty_run(directory: Path) -> None:
-    """Leave nothing half-written of a run that never began; a folder that holds anything else stays as it is."""
-    if {path.name for path in directory.iterdir()} <= {RESULT, LOG}:
+    """Remove the folder of a run that never began; a folder with any other file stays as it is."""
+    if directory.is_dir() and {path.name for path in directory.iterdir()} <= {RESULT, LOG, LOCK}:
         shutil.rmtree(directory)

@@ -2,8 +2,12 @@
 
 import math
 
+from data.errors import InputError
+
 
 def _warm(progress: float, warmup: float) -> float:
+    if not 0 <= warmup < 1:
+        raise InputError(f"schedule.warmup={warmup}: give a fraction of the training, at least 0 and less than 1.")
     return min(1.0, progress / warmup) if warmup > 0 else 1.0
 
 
@@ -19,5 +23,6 @@ def linear(progress: float, warmup: float, final: float) -> float:
 
 def cosine(progress: float, warmup: float, final: float) -> float:
     """Rise over the first ``warmup`` share, then fall along half a cosine to ``final`` (Loshchilov & Hutter, 2017)."""
+    risen = _warm(progress, warmup)
     done = max(0.0, progress - warmup) / (1 - warmup)
-    return min(_warm(progress, warmup), final + (1 - final) * (1 + math.cos(math.pi * done)) / 2)
+    return min(risen, final + (1 - final) * (1 + math.cos(math.pi * done)) / 2)

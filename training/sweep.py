@@ -1,6 +1,7 @@
 """What a job of a sweep does otherwise than a run alone: skip what is finished, take up what is not, share cores."""
 
 import json
+import logging
 import os
 import shutil
 from collections.abc import Mapping
@@ -10,18 +11,59 @@ from typing import Any
 from omegaconf import DictConfig
 
 from data.errors import InputError
-from training.folders import CHECKPOINT, LOG, RESULT, config_id
+from training.folders import CHECKPOINTS, LOCK, LOG, RESULT
+from training.identity import config_id
+from training.size import layers
+
+log = logging.getLogger(__name__)
 
 LEFT_BY_HYDRA = {"multirun.yaml"}
 
 
-def finished(directory: Path) -> float | None:
-    """The validation score of a run that a folder holds; None where there is none that came to its end."""
-    path = directory / RESULT
-    content = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+def finished(directory: Path, cfg: DictConfig | None = None, files: str | None = None) -> float | None:
+    """The validation score of the run that a folder has; None where it has none that came to its end.
+
+    With ``cfg``, only a run of the same config, on files of the same content, with the same suite of scores counts.
+    """
+    content = read_result(directory)
     if content.get("status") != "ok":
         return None
+    if cfg is not None and not same_run(content, cfg, files):
+        return None
     return content["metrics"]["validation"][content["selection"]["metric"]]
+
+
+def read_result(directory: Path) -> dict[str, Any]:
+    """The result of a folder; empty where there is none, or none that can be read."""
+    try:
+        content = json.loads((directory / RESULT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def same_run(content: dict[str, Any], cfg: DictConfig, files: str | None) -> bool:
+    """Whether a result is of this config, of files of this content, and of the same suite of scores."""
+    return content.get("options_id") == config_id(cfg) and content.get("files_sha256") == files and content.get("test", True) == cfg.test
+
+
+def set_aside(directory: Path) -> None:
+    """Move a finished run that is of other data or scores out of the way: a finished result is never lost."""
+    content = read_result(directory)
+    if content.get("status") == "ok":
+        ended = str(content.get("ended", "")).replace(":", "-")
+        aside = directory.with_name(f"{directory.name}-before-{ended}")
+        aside.mkdir()
+        for path in directory.iterdir():
+            if path.name not in (LOG, LOCK):
+                path.rename(aside / path.name)
+        log.warning("the finished run of other data or scores in %s was moved to %s", directory, aside)
+
+
+def count_test_scores(folder: Path) -> int:
+    """How many runs of a folder have scored a test split."""
+    contents = (read_result(path.parent) for path in folder.glob(f"*/{RESULT}"))
+    return sum("test" in content.get("metrics", {}) for content in contents)
 
 
 def check_choices(cfg: DictConfig) -> None:
@@ -33,20 +75,20 @@ def check_choices(cfg: DictConfig) -> None:
 
 def mark_for_resume(cfg: DictConfig, directory: Path) -> None:
     """Let a job go on from the last whole epoch of an earlier start of the same sweep; its folder tells the config."""
-    if (directory / CHECKPOINT).is_file():
+    if any((directory / name).is_file() for name in CHECKPOINTS):
         cfg.resume = True
 
 
 def describe(cfg: DictConfig, parameters: int, directory: Path) -> str:
     """A job in a line: config id, seed, hidden size, parameters, and whether it is finished."""
     state = "finished" if finished(directory) is not None else "to run"
-    size = cfg.model.encoder.hidden_size
+    size = next((layer.hidden_size for layer in layers(cfg.model)), 0)
     return f"{config_id(cfg)}  seed {cfg.seed}  hidden size {size:>4}  {parameters:>12,} parameters  {state}"
 
 
 def remove_dry_run_folders(directory: Path) -> None:
     """Remove a folder of a job that was only listed, and that of its sweep, if nothing else was ever in them."""
-    if directory.is_dir() and {path.name for path in directory.iterdir()} <= {LOG}:
+    if directory.is_dir() and {path.name for path in directory.iterdir()} <= {LOG, LOCK}:
         shutil.rmtree(directory)
     if directory.parent.is_dir() and {path.name for path in directory.parent.iterdir()} <= LEFT_BY_HYDRA:
         shutil.rmtree(directory.parent)

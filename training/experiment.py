@@ -1,0 +1,147 @@
+"""One experiment from its config to scores: read the data, build the model, train, score."""
+
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from data.corpus import Corpus
+from data.errors import InputError
+from data.writing import write_text
+from training.build import build, check_types
+from training.device import be_deterministic, bound_kernel_cache, choose_device, choose_precision, peak_memory_mb
+from training.evaluation import Evaluation
+from training.folders import CONFIG
+from training.identity import config_id
+from training.model import TaskModel
+from training.plots import learning_curve
+from training.recipe import has_recipe, read
+from training.result import Result, environment
+from training.size import match_parameters
+from training.trainer import Trainer
+
+log = logging.getLogger(__name__)
+
+SIZES: dict[str, dict[str, int]] = {}  # of corpora that jobs of this process were listed with
+
+
+def resolved(cfg: DictConfig) -> DictConfig:
+    """The config with what this machine makes of ``auto``: the precision, and the number of threads."""
+    types = {"seed": int, "device": str, "resume": bool, "test": bool}
+    check_types(cfg, {**types, "threads": int if cfg.threads != "auto" else str})
+    if cfg.threads != "auto":
+        if cfg.threads < 1:
+            raise InputError(f"threads={cfg.threads}: give auto, or at least 1.")
+        torch.set_num_threads(cfg.threads)
+    cfg.threads = torch.get_num_threads()
+    cfg.trainer.precision = choose_precision(cfg.trainer.precision, choose_device(cfg.device))
+    return cfg
+
+
+def train(cfg: DictConfig, directory: Path, result: Result) -> float:
+    """From the config to a finished run folder; returns the validation score."""
+    device = choose_device(cfg.device)
+    bound_kernel_cache()
+    be_deterministic(device)
+    torch.manual_seed(cfg.seed)
+
+    log.info("reading data=%s", cfg.data.get("name", "") or cfg.task)
+    cfg, corpus = read(cfg)
+    for note in corpus.notes:
+        log.info("%s", note)
+    cfg = match_parameters(cfg, counter(corpus.sizes))
+    model: TaskModel = build(cfg.model, **corpus.sizes).to(device)
+    if cfg.get("embeddings") is not None:
+        start_embeddings(cfg, model, corpus)
+    evaluation: Evaluation = build(cfg.evaluation)
+    evaluation.fit(corpus.splits["train"].examples)
+    optimizer = build_optimizer(cfg, model)
+    description = corpus.description()
+    identity = {"config_id": config_id(cfg), "seed": cfg.seed, "data": trained_on(description)}
+    trainer: Trainer = build(cfg.trainer)(
+        model, corpus, evaluation, optimizer, build(cfg.schedule), directory, device, cfg.seed, identity
+    )
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    kernel = model.kernel_name(device)
+    result.add(config_id=identity["config_id"], data=description, parameters=parameters)
+    result.add(environment=environment(device))
+    log.info("%s, %s parameters, %s, %s, %s", result.title, f"{parameters:,}", device, trainer.precision, kernel)
+
+    if cfg.resume and not trainer.resume():
+        log.info("There is nothing to resume: no earlier run of this config and seed saved a checkpoint.")
+    corpus.codec.save(directory)
+    write_text(directory / CONFIG, OmegaConf.to_yaml(cfg, resolve=True))
+    trainer.fit()
+
+    metrics, predictions = {}, {}
+    for split in [name for name in ("validation", "test") if name in corpus.splits]:
+        predictions[split] = trainer.predict(split)
+        metrics[split] = evaluation.score(predictions[split], corpus.splits[split].examples)
+    chosen = {"metric": trainer.metric, "epoch": trainer.progress.best_epoch, "score": trainer.progress.best_score}
+    memory = {"peak_memory_mb": peak_memory_mb(device), "precision": trainer.precision, "kernel": kernel}
+    result.add(metrics=metrics, selection=chosen, training=trainer.summary() | memory)
+    result.write("ok")  # the scores are safe before anything is drawn
+
+    last = list(predictions)[-1]
+    export(result, lambda: evaluation.write(directory, predictions[last], corpus.splits[last].examples))
+    curve = directory / "learning_curve.png"
+    export(result, lambda: learning_curve(trainer.history, trainer.metric, trainer.progress.best_epoch, curve))
+    return metrics["validation"][trainer.metric]
+
+
+def trained_on(description: dict[str, Any]) -> dict[str, str]:
+    """The content hashes of what a training depends on: a test split may be left out or added later."""
+    return {split: digest for split, digest in description["sha256"].items() if split != "test"}
+
+
+def export(result: Result, write: Callable[[], None]) -> None:
+    """Write predictions or a picture; what fails is reported, and costs no score."""
+    try:
+        write()
+    except Exception as error:
+        log.warning("A file of the run folder could not be written (%s: %s)", type(error).__name__, error)
+        result.warn(f"{type(error).__name__}: {error}")
+
+
+def build_optimizer(cfg: DictConfig, model: TaskModel) -> torch.optim.Optimizer:
+    """The optimizer over all parameters; its learning rate must be a positive number."""
+    rate = cfg.optimizer.get("lr")
+    if rate is not None and not (isinstance(rate, (int, float)) and 0 < rate < float("inf")):
+        raise InputError(f"optimizer.lr={rate}: give a number greater than 0.")
+    return build(cfg.optimizer)(model.parameters())
+
+
+def start_embeddings(cfg: DictConfig, model: TaskModel, corpus: Corpus[Any]) -> None:
+    """Give the model the vectors that its config makes of the training split."""
+    if not hasattr(model, "embedding"):
+        raise InputError(f"embeddings: the model of task={cfg.task} embeds no tokens of its inputs; leave it null.")
+    started, shape = time.perf_counter(), model.embedding.vectors.weight.shape
+    vectors: np.ndarray = build(cfg.embeddings)(corpus.splits["train"].encoded.embedded, *shape, cfg.seed)
+    model.embedding.initialise(torch.from_numpy(vectors))
+    log.info("embeddings made from the training split in %.1f s", time.perf_counter() - started)
+
+
+def sized_by_data(cfg: DictConfig) -> tuple[DictConfig, int]:
+    """The config with its recipe's choices and matched sizes, and the parameters of its model."""
+    key = str([OmegaConf.to_container(cfg[part], resolve=True) for part in ("data", "codec", "split")])
+    if has_recipe(cfg) or key not in SIZES:  # a recipe's choices depend on more than these parts
+        cfg, corpus = read(cfg)
+        SIZES[key] = corpus.sizes
+    count = counter(SIZES[key])
+    cfg = match_parameters(cfg, count)
+    return cfg, count(cfg)
+
+
+def counter(sizes: dict[str, int]) -> Callable[[DictConfig], int]:
+    """Counts the parameters of a config's model without making room for them."""
+
+    def count(cfg: DictConfig) -> int:
+        with torch.device("meta"):
+            return sum(parameter.numel() for parameter in build(cfg.model, **sizes).parameters())
+
+    return count
