@@ -90,10 +90,10 @@ def test_a_finished_job_is_skipped_and_a_failed_one_is_run_again(
 def test_an_interrupted_job_goes_on(
     launch: Callable, files: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    def interrupt(trainer: Trainer, epoch: int) -> dict:
-        if epoch == 1:
+    def interrupt(trainer: Trainer) -> dict:
+        if trainer.progress.epoch == 1:
             raise KeyboardInterrupt
-        return untouched(trainer, epoch)
+        return untouched(trainer)
 
     untouched = Trainer.train_epoch
     with monkeypatch.context() as patch:

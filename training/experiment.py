@@ -109,10 +109,10 @@ def export(result: Result, write: Callable[[], None]) -> None:
 
 
 def build_optimizer(cfg: DictConfig, model: TaskModel) -> torch.optim.Optimizer:
-    """The optimizer over all parameters; its learning rate must be a positive number."""
+    """The optimizer over all parameters; its learning rate must be a finite number, not negative."""
     rate = cfg.optimizer.get("lr")
-    if rate is not None and not (isinstance(rate, (int, float)) and 0 < rate < float("inf")):
-        raise InputError(f"optimizer.lr={rate}: give a number greater than 0.")
+    if rate is not None and not (isinstance(rate, (int, float)) and 0 <= rate < float("inf")):
+        raise InputError(f"optimizer.lr={rate}: give a number, 0 or greater.")
     return build(cfg.optimizer)(model.parameters())
 
 

@@ -3,6 +3,8 @@
 import logging
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -110,19 +112,21 @@ def recorded(cfg: DictConfig, directory: Path, result: Result) -> float:
     return score
 
 
-def locked(directory: Path) -> FileLock:
-    """A lock on a run folder, which the system releases when the process ends, however it does.
+@contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Keep other processes out of a run folder; the system releases the lock when the process ends, however it does.
 
     Raises:
         InputError: another process has it.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(directory / LOCK, timeout=0)
+    path = directory / LOCK
     try:
-        lock.acquire()
+        with FileLock(path, timeout=0):
+            yield
+            path.unlink(missing_ok=True)
     except Timeout:
         raise InputError(f"Another process is running in {directory}: wait for it, or choose another folder.") from None
-    return lock
 
 
 def share_cores(cfg: DictConfig, launcher: DictConfig) -> None:
