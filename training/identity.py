@@ -18,7 +18,18 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 CONF = Path(__file__).parents[1] / "conf"
 
-NOT_THE_EXPERIMENT = ("hydra", "seed", "device", "threads", "resume", "on_error", "sweep", "experiment", "recipe", "test")
+NOT_THE_EXPERIMENT = (
+    "hydra",
+    "seed",
+    "device",
+    "threads",
+    "resume",
+    "on_error",
+    "sweep",
+    "experiment",
+    "recipe",
+    "test",
+)
 NOT_THE_TRAINING = ("checkpoint_minutes", "checkpoint_steps")  # keys of ``trainer`` that change no result
 PATHS = ("path", "train", "validation", "test")  # keys of ``data`` that say where files lie on this machine
 SHORT = 8  # characters of an identifier

@@ -44,7 +44,11 @@ def read_result(directory: Path) -> dict[str, Any]:
 
 def same_run(content: dict[str, Any], cfg: DictConfig, files: str | None) -> bool:
     """Whether a result is of this config, of files of this content, and of the same suite of scores."""
-    return content.get("options_id") == config_id(cfg) and content.get("files_sha256") == files and content.get("test", True) == cfg.test
+    return (
+        content.get("options_id") == config_id(cfg)
+        and content.get("files_sha256") == files
+        and content.get("test", True) == cfg.test
+    )
 
 
 def set_aside(directory: Path) -> None:
