@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from data.errors import InputError
 from training.build import build
+from training.checkpoint import save_checkpoint
 from training.folders import config_id
 from training.recipe import AUTO, Size, read
 
@@ -151,11 +152,13 @@ def test_an_unfinished_run_goes_on_only_where_the_data_choose_the_same(
     launch: Callable, own: Callable, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = launch("sentiment", *own("sentiment", 40, length=9))
-    (folder / "checkpoint.pt").touch()
+    found = json.loads((folder / "result.json").read_text())
+    data = {split: digest for split, digest in found["data"]["sha256"].items() if split != "test"}
+    save_checkpoint({"identity": {"config_id": found["config_id"], "seed": 1, "data": data}}, folder)
     (folder / "result.json").unlink()
     with pytest.raises(SystemExit):
         launch("sentiment", *own("sentiment", 40, length=3), "resume=true")
-    assert "an unfinished run of another config or seed" in caplog.text
+    assert "an unfinished run of other config" in caplog.text
 
 
 def test_auto_without_a_rule_is_an_error(composed: Callable, own: Callable) -> None:
