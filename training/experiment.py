@@ -14,6 +14,7 @@ from data.corpus import Corpus
 from data.errors import InputError
 from data.writing import write_text
 from training.build import build, check_types
+from training.checksums import write_checksums
 from training.device import be_deterministic, bound_kernel_cache, choose_device, choose_precision, peak_memory_mb
 from training.evaluation import Evaluation
 from training.folders import CONFIG
@@ -77,6 +78,7 @@ def train(cfg: DictConfig, directory: Path, result: Result) -> float:
     corpus.codec.save(directory)
     write_text(directory / CONFIG, OmegaConf.to_yaml(cfg, resolve=True))
     trainer.fit()
+    write_checksums(directory, corpus.codec)
 
     metrics, predictions = {}, {}
     for split in [name for name in ("validation", "test") if name in corpus.splits]:
