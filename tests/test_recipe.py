@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from data.errors import InputError
 from training.build import build
 from training.checkpoint import save_checkpoint
-from training.folders import config_id
+from training.identity import config_id
 from training.recipe import AUTO, Size, read
 
 CJK = "一二三四五六七八九十百千万上下左右東西南北大小中日月火水木金土山川田人口目耳手足車門雨雪花草"
