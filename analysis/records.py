@@ -200,7 +200,8 @@ def unfinished_content(folder: Path) -> dict[str, Any]:
         identity = {"task": cfg.task, "seed": cfg.seed, "config_id": config_id(cfg)}
     except (yaml.YAMLError, ValueError) as error:
         raise InputError(f"its {CONFIG} cannot be read ({str(error).splitlines()[0]})") from error
-    cell = str(OmegaConf.select(cfg, "cell._target_")).split(".")[-2:-1]
+    target = OmegaConf.select(cfg, "cell._target_") or OmegaConf.select(cfg, "model.encoder.cell._target_")
+    cell = str(target).split(".")[-2:-1]
     return {
         "status": "unfinished",
         "reason": "The run has no result.",
