@@ -38,8 +38,8 @@ class Size(NamedTuple):
 
     @property
     def tokens(self) -> int:
-        """Words; where spaces do not separate them, pieces of two characters."""
-        return self.words if self.spaced else self.characters // 2
+        """Words; where spaces do not separate them, pieces of two characters. At least 1."""
+        return max(1, self.words if self.spaced else self.characters // 2)
 
 
 class Choices:

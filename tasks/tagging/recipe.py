@@ -10,14 +10,16 @@ from data.tagging import TaggedSentence
 from training.recipe import Choices, batches, between
 
 RATES = {"rnn": 0.001}  # at the rate of the gated cells the vanilla RNN learns little
+UPDATES = 2500
+WORDS = 1_400_000  # that the default model reads in ten minutes on two cores
 
 
 def adapt(train: Sequence[TaggedSentence], choices: Choices) -> None:
     """Choose what the config leaves to the training split."""
-    words = sum(len(sentence.words) for sentence in train)
+    words = max(1, sum(len(sentence.words) for sentence in train))
 
-    choices.choose("optimizer.lr", RATES.get(choices.cell, 0.003))
-    choices.choose("trainer.batch_tokens", between(300, words / 80, 1000))
-    updates = batches(choices, words, len(train))
-    choices.choose("trainer.max_epochs", between(6, 2500 / updates, 30))
+    choices.choose("optimizer.lr", RATES.get(choices.cell, 0.002))
+    choices.choose("trainer.batch_tokens", between(300, words / 100, 500))
+    epochs = min(UPDATES / batches(choices, words, len(train)), WORDS / words)
+    choices.choose("trainer.max_epochs", between(5, epochs, 30))
     choices.choose("trainer.patience", between(3, choices.cfg.trainer.max_epochs / 3, 6))
