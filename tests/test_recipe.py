@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import CONF, assert_learns
+from conftest import assert_learns, options, CONF
 from omegaconf import DictConfig, OmegaConf
 
 from data.errors import InputError
@@ -125,6 +125,18 @@ def test_options_of_a_tokenizer_that_is_chosen_are_kept(composed: Callable, own:
     cfg, corpus = read(composed("sentiment", *own("sentiment", 300, between=""), *given))
     assert (cfg.codec.tokenizer.vocab_size, cfg.codec.tokenizer.lowercase) == (120, False)
     assert len(corpus.codec.tokenizer.processor) == 120
+
+
+@pytest.mark.parametrize("tokenizer", ["words", "characters"])
+def test_a_tokenizer_without_sub_words_has_no_size(composed: Callable, own: Callable, tokenizer: str) -> None:
+    cfg, corpus = read(composed("translation", *own("translation", 20), f"tokenizer={tokenizer}"))
+    assert "vocab_size" not in cfg.codec.tokenizer and corpus.sizes["source_vocab_size"] > 4
+
+
+@pytest.mark.parametrize("characters", options("characters"))
+def test_any_characters_go_with_the_recipe_of_tagging(composed: Callable, own: Callable, characters: str) -> None:
+    cfg, corpus = read(composed("tagging", *own("tagging", 8), f"characters={characters}"))
+    build(cfg.model, **corpus.sizes)
 
 
 def test_the_script_of_a_text_is_told_by_its_spaces() -> None:

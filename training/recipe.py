@@ -127,5 +127,11 @@ def batches(choices: Choices, tokens: int, sentences: int) -> float:
 
 
 def choose_pieces(choices: Choices, wanted: int, texts: Iterable[str]) -> None:
-    """Choose how many sub-words there are: at least two for every character, else the codec has none to spare."""
+    """Choose how many sub-words there are, where the tokenizer learns any: at least two for every character."""
+    tokenizer = choices.cfg.codec.tokenizer
+    if not tokenizer._target_.endswith(".SentencePieceTokenizer"):
+        if choices.is_open("codec.tokenizer.vocab_size"):
+            with open_dict(tokenizer):
+                del tokenizer["vocab_size"]
+        return
     choices.choose("codec.tokenizer.vocab_size", max(wanted, 2 * len(set().union(*texts)) + 10))

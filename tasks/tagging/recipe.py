@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from data.tagging import TaggedSentence
 from training.recipe import Choices, batches, between
 
-RATES = {"rnn": 0.001}  # at the rate of the gated cells the vanilla RNN learns little
+RATES = {"rnn": 0.001, "gru": 0.002}  # of these cells; the LSTM learns at 0.002 half as fast as the GRU
 UPDATES = 2500
 WORDS = 1_400_000  # that the default model reads in ten minutes on two cores
 
@@ -18,7 +18,7 @@ def adapt(train: Sequence[TaggedSentence], choices: Choices) -> None:
     """Choose what the config leaves to the training split."""
     words = max(1, sum(len(sentence.words) for sentence in train))
 
-    choices.choose("optimizer.lr", RATES.get(choices.cell, 0.002))
+    choices.choose("optimizer.lr", RATES.get(choices.cell, 0.004))
     choices.choose("trainer.batch_tokens", between(300, words / 100, 500))
     epochs = min(UPDATES / batches(choices, words, len(train)), WORDS / words)
     choices.choose("trainer.max_epochs", between(5, epochs, 30))
