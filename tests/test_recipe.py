@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import assert_learns, options, CONF
+from conftest import CONF, assert_learns, options
 from omegaconf import DictConfig, OmegaConf
 
 from data.errors import InputError
