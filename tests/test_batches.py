@@ -1,12 +1,13 @@
 """Flat arrays, buckets and batches: every row once, within the bounds, padded at the right."""
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from data.batch import PairBatch, Ragged
-from data.buckets import by_length, shuffled_buckets
+from data.buckets import by_length, cut_into_batches, short_to_long, shuffled_buckets
 from data.classification import EncodedTexts, LabelledText
 from data.corpus import Codec, Split
 
@@ -111,3 +112,28 @@ def test_rows_of_two_sides_fill_batches_on_both() -> None:
     padded = sum(len(batch) * lengths[batch].max(axis=0).sum() for batch in batches)
     assert all(len(batch) == 1 or len(batch) * lengths[batch].max(axis=0).sum() <= 1000 for batch in batches)
     assert lengths.sum() / padded > 0.85
+
+
+@pytest.mark.parametrize(
+    "lengths, tokens, sentences, sizes",
+    [
+        ([1] * 10, 4, 99, [4, 4, 2]),
+        ([1] * 10, 99, 3, [3, 3, 3, 1]),
+        ([1, 2, 3, 9, 9], 6, 99, [2, 1, 1, 1]),
+        ([2, 2, 2, 3], 6, 99, [3, 1]),
+        ([[1, 5], [2, 4], [3, 3]], 14, 99, [2, 1]),
+        ([[5, 1], [1, 5], [1, 1]], 20, 99, [2, 1]),
+    ],
+)
+def test_batches_are_cut_where_the_next_row_would_exceed_a_bound(
+    lengths: list, tokens: int, sentences: int, sizes: list[int]
+) -> None:
+    batches = cut_into_batches(np.arange(len(lengths)), np.array(lengths), tokens, sentences)
+    assert [len(batch) for batch in batches] == sizes
+    assert [row for batch in batches for row in batch] == list(range(len(lengths)))
+
+
+def test_rows_are_sorted_by_length_and_the_second_side_alternates() -> None:
+    lengths = np.array([[3, 1], [1, 2], [3, 9], [2, 8], [1, 5], [2, 4], [3, 1]])
+    assert short_to_long(lengths).tolist() == [4, 1, 5, 3, 2, 0, 6]
+    assert short_to_long(np.array([2, 1, 2, 0])).tolist() == [3, 1, 0, 2]

@@ -57,7 +57,7 @@ def test_texts_of_one_token_leave_the_vectors_at_random() -> None:
     assert torch.equal(embedding.vectors.weight, before)
 
 
-def test_a_window_without_room_is_told() -> None:
+def test_a_window_below_one_is_an_error() -> None:
     with pytest.raises(InputError, match="must be at least 1"):
         ppmi_svd(Ragged.of([[2, 3]]), 4, 2, seed=0, window=0)
 

@@ -436,7 +436,7 @@ def test_a_bag_of_words_is_a_guess(splits, pairs):
 # Knobs
 
 
-def test_distance_is_measured_right_and_spread_as_told(splits):
+def test_distance_is_measured_right_and_distributed_as_documented(splits):
     counts = Counter()
     for sentence in splits["train"]:
         assert sentence.distance == max(Reading(sentence).distances), sentence

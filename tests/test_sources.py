@@ -588,7 +588,7 @@ def test_both_patterns_split_ascii_alike(text: str) -> None:
 
 
 @pytest.mark.parametrize("keep, left", [("start", "a b c"), ("end", "c d e"), ("both", "a d e")])
-def test_long_texts_are_cut_where_told(keep: str, left: str) -> None:
+def test_long_texts_are_cut_where_configured(keep: str, left: str) -> None:
     cut = codec(max_length=3, keep=keep)
     cut.fit([LabelledText("a b c d e", "x")])
     assert cut.vocabulary.decode(cut.encode_text("a b c d e")) == left.split()
