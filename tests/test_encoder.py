@@ -1,4 +1,4 @@
-"""The options of the encoder, its dropout, and the dropout modules: each has its effect, and only that."""
+"""Encoder options, dropout, pooling and padding: each has its effect, and only that."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,9 @@ from models.cells.gru import GRUCell
 from models.characters import NgramCharacters
 from models.dropout import Dropout, LockedDropout
 from models.embedding import TokenEmbedding
-from models.encoder import Encoder
+from models.encoder import Encoder, Encoding
+from models.padding import last_step, reverse_padded
+from models.pooling import AttentionPooling, FinalPooling, MaxMeanPooling, MaxPooling, MeanPooling
 from models.zoneout import ZoneoutCell
 
 LENGTHS = [6, 2, 1]
@@ -162,3 +164,36 @@ def test_word_dropout_replaces_tokens_in_training_only() -> None:
     assert replaced[mask].float().mean().item() == pytest.approx(0.3, abs=0.03)
     assert not replaced[~mask].any()
     assert torch.equal(embedding.eval()(tokens, mask), embedding.vectors(tokens))
+
+
+def test_poolings_equal_their_definitions() -> None:
+    torch.manual_seed(0)
+    outputs, final = torch.randn(3, 6, 4) * MASK.unsqueeze(-1), torch.randn(3, 4)
+    outputs[1, :2] -= 9  # a maximum over padding would be zero
+    encoding = Encoding(outputs, final)
+    attention = AttentionPooling(4)
+    rows = [outputs[row, :length] for row, length in enumerate(LENGTHS)]
+    means = torch.stack([row.mean(dim=0) for row in rows])
+    maxima = torch.stack([row.max(dim=0).values for row in rows])
+    weights = [(torch.tanh(attention.hidden(row)) @ attention.score.weight[0]).softmax(0) for row in rows]
+    weighted = torch.stack([weight @ row for weight, row in zip(weights, rows, strict=True)])
+    assert FinalPooling(4)(encoding, MASK) is final
+    for pooling, expected in (
+        (MeanPooling(4), means),
+        (MaxPooling(4), maxima),
+        (MaxMeanPooling(4), torch.cat([maxima, means], dim=-1)),
+        (attention, weighted),
+    ):
+        torch.testing.assert_close(pooling(encoding, MASK), expected)
+        assert pooling.output_size == expected.shape[1]
+
+
+def test_reversing_and_last_steps_respect_lengths() -> None:
+    values, lengths = torch.arange(12.0).view(3, 4, 1), torch.tensor([4, 2, 0])
+    values.requires_grad_()
+    reversed_values = reverse_padded(values, lengths)
+    assert reversed_values[:, :, 0].tolist() == [[3, 2, 1, 0], [5, 4, 6, 7], [8, 9, 10, 11]]
+    (reversed_values * torch.arange(12.0).view(3, 4, 1)).sum().backward()
+    assert values.grad is not None
+    assert values.grad[:, :, 0].tolist() == [[3, 2, 1, 0], [5, 4, 6, 7], [8, 9, 10, 11]]
+    assert last_step(values, lengths, torch.tensor([[-1.0]] * 3)).tolist() == [[3], [5], [-1]]
