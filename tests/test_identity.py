@@ -36,6 +36,27 @@ def test_moving_a_class_changes_no_id(composed: Callable, tmp_path: Path, monkey
     identity.options_by_target.cache_clear()
 
 
+def test_another_option_of_the_same_class_changes_no_id(
+    composed: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = config_id(composed("sentiment"))
+    shutil.copytree(CONF, tmp_path / "conf")
+    shutil.copy(CONF / "cell" / "lstm.yaml", tmp_path / "conf" / "cell" / "lstm_forgetful.yaml")
+    monkeypatch.setattr(identity, "CONF", tmp_path / "conf")
+    identity.options_by_target.cache_clear()
+    assert config_id(composed("sentiment")) == before
+    identity.options_by_target.cache_clear()
+
+
+def test_an_option_that_is_null_is_as_one_that_is_not_there(composed: Callable) -> None:
+    cfg = composed("sentiment")
+    before = config_id(cfg)
+    OmegaConf.update(cfg, "trainer.added_later", None, force_add=True)
+    assert config_id(cfg) == before
+    cfg.trainer.added_later = 1
+    assert config_id(cfg) != before
+
+
 def test_an_id_is_made_of_values_not_of_how_they_are_written(composed: Callable) -> None:
     ids = {config_id(composed("sentiment", f"model.dropout={value}")) for value in ("0", "0.0", "0e3")}
     assert len(ids) == 1

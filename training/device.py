@@ -4,6 +4,7 @@ import contextlib
 import os
 import platform
 import resource
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -38,6 +39,17 @@ def multiplies_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
+
+
+@contextlib.contextmanager
+def memory_errors() -> Iterator[None]:
+    """Turn what PyTorch raises on a processor without memory left, a plain ``RuntimeError``, into a ``MemoryError``."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "DefaultCPUAllocator" not in str(error):
+            raise
+        raise MemoryError(str(error).splitlines()[0]) from error
 
 
 def autocast(device: torch.device, precision: str) -> contextlib.AbstractContextManager[None]:

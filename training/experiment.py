@@ -32,7 +32,12 @@ SIZES: dict[str, dict[str, int]] = {}  # of corpora that jobs of this process we
 
 
 def resolved(cfg: DictConfig) -> DictConfig:
-    """The config with what this machine makes of ``auto``: the precision, and the number of threads."""
+    """The config with what this machine makes of ``auto``: the precision, and the number of threads.
+
+    A config that an older version saved lacks ``test``; it scored the test split.
+    """
+    if cfg.get("test") is None:
+        OmegaConf.update(cfg, "test", True, force_add=True)
     types = {"seed": int, "device": str, "resume": bool, "test": bool}
     check_types(cfg, {**types, "threads": int if cfg.threads != "auto" else str})
     if cfg.threads != "auto":
@@ -75,6 +80,7 @@ def train(cfg: DictConfig, directory: Path, result: Result) -> float:
 
     if cfg.resume and not trainer.resume():
         log.info("There is nothing to resume: no earlier run of this config and seed saved a checkpoint.")
+    result.began = True
     corpus.codec.save(directory)
     write_text(directory / CONFIG, OmegaConf.to_yaml(cfg, resolve=True))
     trainer.fit()

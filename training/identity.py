@@ -7,7 +7,6 @@ holds the names of options, never Python paths, so that moving or renaming a cla
 import copy
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -64,9 +63,13 @@ def experiment(cfg: DictConfig) -> Any:
 
 
 def canonical(value: Any) -> Any:
-    """The same for equal numbers and for classes that moved: ``_target_`` becomes the name of an option."""
+    """The same for equal numbers, for values that are null or not there, and for classes that moved.
+
+    ``_target_`` becomes the name of an option; an option that is added later, null by default, changes no identifier.
+    """
     if isinstance(value, dict):
-        return {key: option_name(item) if key == "_target_" else canonical(item) for key, item in value.items()}
+        given = {key: item for key, item in value.items() if item is not None}
+        return {key: option_name(item) if key == "_target_" else canonical(item) for key, item in given.items()}
     if isinstance(value, list):
         return [canonical(item) for item in value]
     if isinstance(value, float) and value.is_integer():
@@ -75,20 +78,19 @@ def canonical(value: Any) -> Any:
 
 
 def option_name(target: Any) -> str:
-    """The option of ``conf/`` that names a class, as ``cell/lstm``; the name of the class where none or several do."""
+    """The option of ``conf/`` that names a class, as ``cell/lstm``; the name of the class where none does."""
     return options_by_target().get(str(target), str(target).rpartition(".")[2])
 
 
 @cache
 def options_by_target() -> dict[str, str]:
-    """The only option that names a target, for all targets of which there is one."""
-    named = [
-        (str(content["_target_"]), str(path.relative_to(CONF).with_suffix("")))
-        for path in sorted(CONF.rglob("*.yaml"))
-        if isinstance(content := yaml.safe_load(path.read_text(encoding="utf-8")), dict) and "_target_" in content
-    ]
-    counts = Counter(target for target, _ in named)
-    return {target: option for target, option in named if counts[target] == 1}
+    """An option for every target: of several that name it the shortest, which a new option seldom displaces."""
+    options: dict[str, str] = {}
+    for path in sorted(CONF.rglob("*.yaml"), key=lambda path: (len(path.stem), path)):
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if isinstance(content, dict) and "_target_" in content:
+            options.setdefault(str(content["_target_"]), path.relative_to(CONF).with_suffix("").as_posix())
+    return options
 
 
 def given_files(data: DictConfig) -> list[str]:

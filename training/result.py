@@ -23,6 +23,7 @@ class Result:
 
     def __init__(self, directory: Path, identity: dict[str, Any]) -> None:
         self.directory = directory
+        self.began = False  # whether the run has made the folder its own
         self.content: dict[str, Any] = {"schema": SCHEMA, "status": None, **identity, "started": now()}
 
     @property

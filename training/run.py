@@ -16,8 +16,9 @@ from omegaconf import DictConfig
 
 from data.errors import InputError
 from training.checkpoint import remove_checkpoints
+from training.device import memory_errors
 from training.experiment import resolved, sized_by_data, train
-from training.folders import CHECKPOINTS, LOCK, LOG, RESULT, cell_name, status_of
+from training.folders import CHECKPOINTS, LOCK, LOG, RESULT, cell_name, status_of, unfinished
 from training.identity import config_id, files_digest
 from training.interrupt import TerminatedError, stop_on_termination
 from training.load import load_config
@@ -91,7 +92,8 @@ def run_in(directory: Path, cfg: DictConfig, names: dict[str, Any], alone: bool)
 def recorded(cfg: DictConfig, directory: Path, result: Result) -> float:
     """The run, with its result on disk however it ends."""
     try:
-        score = train(cfg, directory, result)
+        with memory_errors():
+            score = train(resolved(cfg), directory, result)
     except DivergedError as error:
         result.write("diverged", str(error))
         raise
@@ -103,7 +105,8 @@ def recorded(cfg: DictConfig, directory: Path, result: Result) -> float:
         result.write("interrupted", "Stopped by the user.")
         raise
     except Exception as error:
-        result.write("failed", f"{type(error).__name__}: {error}")
+        if result.began or not unfinished(directory):  # a run that may not go on leaves the earlier one as it is
+            result.write("failed", f"{type(error).__name__}: {error}")
         raise
     result.add(test_scored_in_sweep=count_test_scores(directory.parent))
     result.write("ok")
@@ -123,8 +126,10 @@ def locked(directory: Path) -> Iterator[None]:
     path = directory / LOCK
     try:
         with FileLock(path, timeout=0):
-            yield
-            path.unlink(missing_ok=True)
+            try:
+                yield
+            finally:
+                path.unlink(missing_ok=True)
     except Timeout:
         raise InputError(f"Another process is running in {directory}: wait for it, or choose another folder.") from None
 
@@ -164,5 +169,5 @@ def check_folder(cfg: DictConfig, directory: Path) -> None:
 
 def remove_empty_run(directory: Path) -> None:
     """Remove the folder of a run that never began; a folder with any other file stays as it is."""
-    if directory.is_dir() and {path.name for path in directory.iterdir()} <= {RESULT, LOG, LOCK}:
+    if directory.is_dir() and {path.name for path in directory.iterdir()} <= {RESULT, LOG}:
         shutil.rmtree(directory)

@@ -19,7 +19,7 @@ from data.corpus import Batches, Corpus
 from data.errors import InputError
 from data.writing import write_json_lines
 from training.checkpoint import load_checkpoint, load_weights, save_checkpoint, save_weights
-from training.device import autocast, choose_precision
+from training.device import autocast, choose_precision, memory_errors
 from training.evaluation import Evaluation
 from training.folders import HISTORY
 from training.inference import predict_split
@@ -131,6 +131,7 @@ class Trainer:
         check_positive(self, "max_minutes", "checkpoint_minutes", "clip_grad_norm")
         if not 0 <= self.average_decay < 1:
             raise InputError(f"trainer.average_decay={self.average_decay}: give at least 0 and less than 1.")
+        self.schedule(0.0)  # raises where its values are none, before anything is written
         self.precision = choose_precision(self.precision, self.device)
         self.max_norm = math.inf if self.clip_grad_norm is None else self.clip_grad_norm
         decay = self.average_decay
@@ -269,9 +270,10 @@ class Trainer:
         number = sum(int(part.target_mask.sum()) for part in parts) if len(parts) > 1 else None
         total, count = torch.zeros((), device=self.device), 0
         for part in parts:
-            with autocast(self.device, self.precision):
+            with memory_errors(), autocast(self.device, self.precision):
                 loss = self.model.loss(part.to(self.device))
-            (loss.total / (number or loss.number)).backward()
+            with memory_errors():
+                (loss.total / (number or loss.number)).backward()
             total, count = total + loss.total.detach(), count + loss.number
         return Loss(total, count)
 

@@ -1,0 +1,70 @@
+"""Devices: CUDA is asked for deterministic kernels, and what a machine lacks is reported."""
+
+import os
+from collections.abc import Callable, Iterator
+
+import pytest
+import torch
+
+from data.errors import InputError
+from training import device
+
+
+@pytest.fixture
+def deterministic(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Leave no setting of CUDA behind."""
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    before = torch.are_deterministic_algorithms_enabled()
+    yield
+    torch.use_deterministic_algorithms(before)
+    os.environ.pop("CUBLAS_WORKSPACE_CONFIG", None)
+
+
+@pytest.mark.parametrize("name, asked", [("cuda", True), ("cpu", False)])
+def test_cuda_is_asked_for_deterministic_kernels(deterministic: None, name: str, asked: bool) -> None:
+    device.be_deterministic(torch.device(name))
+    assert torch.are_deterministic_algorithms_enabled() is asked
+    assert os.environ.get("CUBLAS_WORKSPACE_CONFIG") == (":4096:8" if asked else None)
+
+
+def test_every_run_asks_before_its_model_is_built(
+    launch: Callable, files: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[torch.device] = []
+    monkeypatch.setattr("training.experiment.be_deterministic", asked.append)
+    monkeypatch.setattr("training.experiment.match_parameters", lambda *_: 1 / len(asked) / 0)
+    with pytest.raises(ZeroDivisionError):
+        launch("sentiment", *files)
+    assert asked == [torch.device("cpu")]
+
+
+@pytest.mark.parametrize("cuda, mps, chosen", [(True, True, "cuda"), (False, True, "mps"), (False, False, "cpu")])
+def test_auto_takes_the_fastest_device(monkeypatch: pytest.MonkeyPatch, cuda: bool, mps: bool, chosen: str) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: cuda)
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: mps)
+    assert device.choose_device("auto") == torch.device(chosen)
+    if not cuda:
+        with pytest.raises(InputError, match="device=cuda:1: this machine has none"):
+            device.choose_device("cuda:1")
+
+
+def test_auto_takes_bf16_only_where_the_hardware_multiplies_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for fast, chosen in ((True, "bf16"), (False, "fp32")):
+        monkeypatch.setattr(device, "multiplies_bf16", lambda _, fast=fast: fast)
+        assert device.choose_precision("auto", torch.device("cpu")) == chosen
+    with pytest.raises(InputError, match=r"trainer\.precision=fp16: choose auto, fp32 or bf16"):
+        device.choose_precision("fp16", torch.device("cpu"))
+
+
+def test_matrix_products_are_in_bf16_only_where_that_is_the_precision() -> None:
+    square = torch.ones(2, 2)
+    for precision, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
+        with device.autocast(torch.device("cpu"), precision):
+            assert (square @ square).dtype == dtype
+
+
+def test_memory_errors_of_the_processor_are_memory_errors() -> None:
+    with pytest.raises(MemoryError, match="can't allocate"), device.memory_errors():
+        raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
+    with pytest.raises(RuntimeError, match="of another kind"), device.memory_errors():
+        raise RuntimeError("of another kind")
