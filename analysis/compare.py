@@ -36,7 +36,7 @@ def compare(options: argparse.Namespace) -> None:
     if options.html:
         from analysis.report import report  # imports Matplotlib, which a table does not need
 
-        write_text(options.html, report(compared, found.problems))
+        write_text(options.html, report(compared, found.problems, options.html, options.command))
 
 
 def parser() -> argparse.ArgumentParser:

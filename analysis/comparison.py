@@ -273,7 +273,9 @@ def cost(best: RunGroup, groups: Sequence[RunGroup]) -> str:
     if not speeds[id(best)]:
         return ""
     if fastest is best:
-        return f"It is also the fastest, at {speeds[id(best)]:,.0f} tokens/s." if len(usable) > 1 else ""
+        others = [speeds[id(group)] for group in groups if group is not best and id(group) in speeds]
+        clearly = bool(others) and speeds[id(best)] >= LEAST_SPEEDUP * max(others)
+        return f"It is also the fastest, at {speeds[id(best)]:,.0f} tokens/s." if clearly else ""
     factor = speeds[id(fastest)] / speeds[id(best)]
     if factor < LEAST_SPEEDUP:
         return ""

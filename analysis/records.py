@@ -92,7 +92,7 @@ class Record:
         scores = self.content.get("metrics", {}).get(split, {})
         found = {name: entry.get(metric) for name, entry in (scores.get("baselines") or {}).items()}
         counts = [entry["count"] for entry in scores.get("per_class", {}).values()]
-        if metric == "accuracy" and sum(counts):
+        if metric == "accuracy" and len(counts) > 1 and sum(counts):
             found.setdefault("majority", max(counts) / sum(counts))
         if metric == "accuracy" and isinstance(scores.get("chance"), float):
             found.setdefault("chance", scores["chance"])

@@ -1,10 +1,13 @@
-"""A comparison as one HTML page that needs nothing beside itself."""
+"""A comparison as one HTML page, which needs no other file; its links lead to the run folders."""
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 from jinja2 import Environment, FileSystemLoader
@@ -13,6 +16,7 @@ from markupsafe import Markup
 from analysis import report_figures
 from analysis.comparison import SentenceTests, representative, scored_rows
 from analysis.groups import FACTS, ComparableGroups, RunGroup, differing, readable_value
+from analysis.records import Record
 from analysis.tables import LEFT, Comparison, excluded_runs, formatted_columns, group_values, pair_lines
 
 COLUMNS = 6  # groups beside each other in a table of examples
@@ -23,33 +27,69 @@ SORTED_BY = {"": "rank", "sd": "standard_deviation", "95 % interval": "low", "to
 
 @dataclass
 class Example:
-    """A sentence on which two groups disagree, and what every group says of it."""
+    """A sentence on which two groups disagree, with the predictions of every group."""
 
     text: str
     expected: str
-    said: list[str]
+    predictions: list[str]
 
 
-def report(compared: Sequence[Comparison], problems: Sequence[str]) -> str:
-    """The whole page."""
+def report(compared: Sequence[Comparison], problems: Sequence[str], path: Path, command: str) -> str:
+    """The whole page.
+
+    Args:
+        path: the file that the page is written to, from which links to run folders are relative.
+        command: the command line that made the page.
+    """
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True)
-    parts = [content(part, f"part{number}") for number, part in enumerate(compared, start=1)]
-    return environment.get_template("report.html").render(parts=parts, problems=problems, left=LEFT)
+    parts = [content(part, f"part{number}", path) for number, part in enumerate(compared, start=1)]
+    template = environment.get_template("report.html")
+    date = f"{datetime.now():%Y-%m-%d %H:%M}"
+    return template.render(parts=parts, problems=problems, left=LEFT, date=date, command=command)
 
 
-def content(part: Comparison, name: str) -> dict[str, Any]:
-    """All that the template shows of one section."""
-    section = part.groups
+def content(part: Comparison, name: str, path: Path) -> dict[str, Any]:
+    """What the template shows of one comparison."""
+    groups = part.groups
     found = {
         "id": name,
-        "title": section.title,
-        "answer": part.headline,
-        "rows": [row(group) for group in section.ordered],
-        "sentences": pair_lines(part),
-        "left_out": excluded_runs(section),
-        "differences": differences(section),
+        "title": groups.title,
+        "headline": part.headline,
+        "claims": bool(groups.scored) and len(groups.scored[0].scores) > 1 and not groups.scored[0].at_baseline,
+        "data": data_lines(groups),
+        "rows": [row(group) for group in groups.ordered],
+        "runs": [(group.name, run_links(group, path)) for group in groups.ordered],
+        "pairs": pair_lines(part),
+        "excluded": excluded_runs(groups),
+        "differences": differences(groups),
     }
-    return found | (scored_content(part, name) if section.scored else {})
+    return found | (scored_content(part, name) if groups.scored else {})
+
+
+def data_lines(groups: ComparableGroups) -> list[str]:
+    """Name, size and revision of the data, and the baseline of the split."""
+    lines = []
+    for group in groups.ordered:
+        data = group.first_record.content.get("data", {})
+        sizes = ", ".join(f"{size:,} {split}" for split, size in data.get("sizes", {}).items())
+        revision = f", revision {data['revision']}" if data.get("revision") else ""
+        lines.append(f"{data.get('name', 'unknown data')}: {sizes or 'unknown size'}{revision}")
+    baselines = {group.baseline for group in groups.scored if group.baseline}
+    lines += [f"{name} baseline of the {groups.split} split: {score:.2f}" for name, score in sorted(baselines)]
+    return list(dict.fromkeys(lines))
+
+
+def run_links(group: RunGroup, path: Path) -> list[tuple[str, str]]:
+    """(seed and status, relative link to the run folder) of every run of a group."""
+    runs = sorted([*group.finished.values(), *group.failed], key=lambda record: record.seed)
+    start = path.resolve().parent
+    return [(f"seed {run.seed}" + ("" if run.status == "ok" else f" ({run.status})"), link(run, start)) for run in runs]
+
+
+def link(run: Record, start: Path) -> str:
+    """A relative URL of the run folder, or of a recorded result."""
+    target = run.folder if run.in_run_folder else run.path
+    return quote(os.path.relpath(target.resolve(), start))
 
 
 def row(group: RunGroup) -> list[tuple[str, str, Any]]:
@@ -59,31 +99,30 @@ def row(group: RunGroup) -> list[tuple[str, str, Any]]:
 
 
 def scored_content(part: Comparison, name: str) -> dict[str, Any]:
-    """What only groups with scores have: figures, classes, examples, machines."""
-    section = part.groups
+    """What only groups with scores have: figures, classes, examples and environments."""
+    groups = part.groups
     figures = {
-        "scores": report_figures.scores(section, f"{name}-scores"),
-        "learning": report_figures.learning_curves(section, f"{name}-learning"),
-        "costs": report_figures.costs(section, f"{name}-costs"),
+        "scores": report_figures.scores(groups, f"{name}-scores"),
+        "learning": report_figures.learning_curves(groups, f"{name}-learning"),
+        "costs": report_figures.costs(groups, f"{name}-costs"),
     }
-    breakdowns = report_figures.breakdowns(section, f"{name}-breakdown")
+    breakdowns = report_figures.breakdowns(groups, f"{name}-breakdown")
     return {
         "figures": {key: svg and Markup(svg) for key, svg in figures.items()},
         "breakdowns": {kind: Markup(svg) for kind, svg in breakdowns.items()},
-        "drawn": min(len(section.scored), report_figures.DRAWN),
-        "count": len(section.scored),
-        "names": [group.name for group in section.scored[:COLUMNS]],
-        "classes": classes(section),
-        "examples": examples(section, part.tests),
-        "environment": environment_rows(section),
-        "machines_differ": machines_differ(section),
+        "drawn": min(len(groups.scored), report_figures.DRAWN),
+        "count": len(groups.scored),
+        "names": [group.name for group in groups.scored[:COLUMNS]],
+        "classes": classes(groups),
+        "examples": examples(groups, part.tests),
+        "environment": environment_rows(groups),
+        "machines_differ": machines_differ(groups),
     }
 
 
-def classes(section: ComparableGroups) -> list[tuple[str, int, list[float], float]]:
-    """(class, examples, mean F1 in % of every group, range of them), the class on which groups differ most first."""
-    groups = section.scored[:COLUMNS]
-    found = [report_figures.split_scores(group, section) for group in groups]
+def classes(groups: ComparableGroups) -> list[tuple[str, int, list[float], float]]:
+    """(class, examples, mean F1 in % of every group, their range), the class on which groups differ most first."""
+    found = [report_figures.split_scores(group, groups) for group in groups.scored[:COLUMNS]]
     names = found[0][0].get("per_class", {})
     rows = []
     for name, entry in names.items():
@@ -92,42 +131,43 @@ def classes(section: ComparableGroups) -> list[tuple[str, int, list[float], floa
     return sorted(rows, key=lambda row: -row[3])
 
 
-def examples(section: ComparableGroups, tests: SentenceTests) -> list[tuple[str, list[Example]]]:
-    """(heading, examples) for the best two groups: where the one is right and the other is not, both ways."""
-    groups = section.scored[:COLUMNS]
-    if len(groups) < 2:
+def examples(groups: ComparableGroups, tests: SentenceTests) -> list[tuple[str, list[Example]]]:
+    """(heading, examples) for the best two groups: sentences on which one scores higher, both ways."""
+    shown = groups.scored[:COLUMNS]
+    if len(shown) < 2:
         return []
-    rows = [scored_rows(representative(group), section.split) for group in groups]
-    differences = disagreement(groups, rows, tests)
+    rows = [scored_rows(representative(group), groups.split) for group in shown]
+    differences = disagreement(shown, rows, tests)
     if differences is None:
         return []
     order = np.argsort(differences, kind="stable")
-    ends = ((order[::-1], 1, groups[0].name), (order, -1, groups[1].name))
+    ends = ((order[::-1], 1, shown[0].name, shown[1].name), (order, -1, shown[1].name, shown[0].name))
     found = []
-    for ranked, sign, name in ends:
+    for ranked, sign, name, other in ends:
         chosen = [index for index in ranked[:EXAMPLES] if sign * differences[index] > 0]
         if chosen:
-            found.append((f"Better by {name}", [example(index, groups, rows, tests) for index in chosen]))
+            heading = f"Sentences on which {name} scores higher than {other}"
+            found.append((heading, [example(index, shown, rows, tests) for index in chosen]))
     return found
 
 
 def disagreement(
     groups: Sequence[RunGroup], rows: Sequence[list[dict[str, Any]]], tests: SentenceTests
 ) -> np.ndarray | None:
-    """[N] how much more of a sentence the best group has right than the second; None where that is not known."""
+    """[N] by how much the best group scores higher than the second on every sentence; None if unknown."""
     if len({len(found) for found in rows}) > 1 or not rows[0]:
         return None
     if tests.bleu:
         return chrf(rows[0]) - chrf(rows[1])
     found = [tests.correctness[id(group)] for group in groups]
-    if any(marks is None or len(marks[0]) != len(rows[0]) for marks in found):
+    if any(entry is None or len(entry[0]) != len(rows[0]) for entry in found):
         return None
-    first, second = (marks for marks in found[:2] if marks is not None)
+    first, second = (entry for entry in found[:2] if entry is not None)
     return first[0] - second[0]
 
 
 def chrf(rows: Sequence[dict[str, Any]]) -> np.ndarray:
-    """chrF of every translation by itself."""
+    """The chrF of every translation."""
     from sacrebleu.metrics import CHRF  # type: ignore[attr-defined]
 
     metric = CHRF()
@@ -137,51 +177,50 @@ def chrf(rows: Sequence[dict[str, Any]]) -> np.ndarray:
 def example(
     index: int, groups: Sequence[RunGroup], rows: Sequence[list[dict[str, Any]]], tests: SentenceTests
 ) -> Example:
-    """What every group says of one sentence."""
+    """One sentence with the predictions of every group."""
     at = [found[index] for found in rows]
     first = at[0]
     if "words" in first:
         return Example(" ".join(first["words"]), "", [wrong_tags(found) for found in at])
     if "reference" in first:
         return Example(first["source"], first["reference"], [found["prediction"] for found in at])
-    said = [
-        f"{found['prediction']} ({rightness(group, tests, index)})" for found, group in zip(at, groups, strict=True)
+    predictions = [
+        f"{found['prediction']} ({share_correct(group, tests, index)})" for found, group in zip(at, groups, strict=True)
     ]
-    return Example(first["text"], first["label"], said)
+    return Example(first["text"], first["label"], predictions)
 
 
 def wrong_tags(row: dict[str, Any]) -> str:
-    """``walks NOUN for VERB``, of every word tagged wrongly."""
+    """``walks NOUN for VERB`` for every wrong tag."""
     triples = zip(row["words"], row["predictions"], row["tags"], strict=True)
-    return ", ".join(f"{word} {said} for {tag}" for word, said, tag in triples if said != tag) or "all right"
+    return ", ".join(f"{word} {found} for {tag}" for word, found, tag in triples if found != tag) or "all correct"
 
 
-def rightness(group: RunGroup, tests: SentenceTests, index: int) -> str:
-    """In what share of the seeds the sentence is right."""
-    marks = tests.correctness[id(group)]
-    return f"{marks[0][index]:.0%} of seeds right" if marks is not None else ""
+def share_correct(group: RunGroup, tests: SentenceTests, index: int) -> str:
+    """The percentage of seeds that classify the sentence correctly."""
+    correct = tests.correctness[id(group)]
+    return f"correct for {correct[0][index]:.0%} of seeds" if correct is not None else ""
 
 
-def differences(section: ComparableGroups) -> tuple[list[str], list[tuple[str, list[str]]]]:
-    """(names, (key, value of every group)) of all config keys in which groups differ."""
-    groups = section.ordered[: report_figures.DRAWN]
-    keys = [key for key in differing(groups) if key not in FACTS]
-    return [g.name for g in groups], [
-        (key, [readable_value(key, group.flat_config.get(key)) for group in groups]) for key in keys
-    ]
+def differences(groups: ComparableGroups) -> tuple[list[str], list[tuple[str, list[str]]]]:
+    """(names, (key, value of every group)) for all config keys in which groups differ."""
+    shown = groups.ordered[: report_figures.DRAWN]
+    keys = [key for key in differing(shown) if key not in FACTS]
+    rows = [(key, [readable_value(key, group.flat_config.get(key)) for group in shown]) for key in keys]
+    return [group.name for group in shown], rows
 
 
-def environments(section: ComparableGroups) -> list[dict[str, Any]]:
-    return [r.content.get("environment", {}) for group in section.scored for r in group.finished.values()]
+def environments(groups: ComparableGroups) -> list[dict[str, Any]]:
+    return [r.content.get("environment", {}) for group in groups.scored for r in group.finished.values()]
 
 
-def environment_rows(section: ComparableGroups) -> list[tuple[str, list[tuple[str, int]]]]:
-    """(what, its values with the number of runs that have them)."""
-    found = environments(section)
+def environment_rows(groups: ComparableGroups) -> list[tuple[str, list[tuple[str, int]]]]:
+    """(property, its values with the number of runs of each)."""
+    found = environments(groups)
     keys = dict.fromkeys(key for entry in found for key in entry)
     return [(key, Counter(str(entry.get(key)) for entry in found).most_common()) for key in keys]
 
 
-def machines_differ(section: ComparableGroups) -> bool:
-    """Whether seconds and tokens a second compare machines as well as groups."""
-    return len({tuple(str(entry.get(key)) for key in MACHINE) for entry in environments(section)}) > 1
+def machines_differ(groups: ComparableGroups) -> bool:
+    """Whether the runs were made on different machines, so that their speeds are not comparable."""
+    return len({tuple(str(entry.get(key)) for key in MACHINE) for entry in environments(groups)}) > 1

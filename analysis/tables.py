@@ -89,10 +89,9 @@ def formatted(number: float | None, form: str) -> str:
 
 def describe_group_seeds(group: RunGroup) -> str:
     """The number of seeds with a score, and the seeds without one."""
-    parts = [str(len(group.scores))]
-    parts += [f"{record.seed} {record.status}" for record in group.failed]
+    parts = [f"{record.seed} {record.status}" for record in group.failed]
     parts += [f"{seed} missing" for seed in group.missing]
-    return ", ".join(parts)
+    return str(len(group.scores)) + (f" (seed {', '.join(parts)})" if parts else "")
 
 
 def show(compared: Sequence[Comparison], problems: Sequence[str], console: Console) -> None:

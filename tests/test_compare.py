@@ -9,14 +9,16 @@ from html.parser import HTMLParser
 from pathlib import Path
 from shutil import which
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
 import yaml
 
 from analysis.compare import main
-from analysis.comparison import Pair, SentenceTests, compare
+from analysis.comparison import Pair, SentenceTests, compare, headline
 from analysis.groups import ComparableGroups, group_runs
+from analysis.record import RESULTS
 from analysis.records import Record, find_records
 
 CELLS = {"lstm": "LSTMCell", "gru": "GRUCell", "rnn": "RNNCell"}
@@ -207,15 +209,18 @@ def test_translations_are_tested_by_sacrebleu(tmp_path: Path) -> None:
     assert pair.sentences.mean > 40 and pair.sentences.p is not None and pair.sentences.p < 0.01
 
 
-def test_the_command_writes_all_forms(sweep: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_writes_all_forms(
+    sweep: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "250")
     forms = {form: tmp_path / f"out.{form}" for form in ("csv", "json", "markdown")}
     main([str(sweep), *(word for form, path in forms.items() for word in (f"--{form}", str(path)))])
     shown = capsys.readouterr().out
     for text in (
         "sentiment on a: test accuracy",
         "lstm is significantly better than rnn by 28.00 points",
-        "3, 4 diverged",
-        "3, 4 missing",
+        "3 (seed 4 diverged)",
+        "3 (seed 4 missing)",
     ):
         assert text in shown.replace("\n", " ")
     rows = list(csv.DictReader(forms["csv"].open()))
@@ -229,6 +234,117 @@ def test_the_command_writes_all_forms(sweep: Path, tmp_path: Path, capsys: pytes
     ]
     markdown = forms["markdown"].read_text()
     assert "| 1 | lstm | 92.00 | 1.00 |" in markdown and "The loss is NaN." in markdown
+
+
+def headline_of(root: Path) -> str:
+    groups = only(root)
+    return headline(groups, pairs_of(groups))
+
+
+def with_classes(counts: tuple[int, int], **test: Any) -> dict[str, Any]:
+    """Test scores of a binary task with some examples of each class."""
+    entry = {"precision": 0.5, "recall": 0.5, "f1": 0.5}
+    classes = {name: entry | {"count": count} for name, count in zip("ab", counts, strict=True)}
+    return {"validation": {"accuracy": 0.5}, "test": {"accuracy": 0.5, "per_class": classes} | test}
+
+
+def test_a_group_at_chance_makes_no_claim(tmp_path: Path) -> None:
+    for cell, score in (("rnn", 0.544), ("lstm", 0.53), ("gru", 0.52)):
+        for seed in (1, 2, 3):
+            write_run(tmp_path, cell, seed, score, metrics=with_classes((100, 100), accuracy=score + seed / 1000))
+    text = headline_of(tmp_path)
+    assert text.startswith("rnn scores 54.60 ") and text.endswith(
+        "above the majority baseline of 50.00: no claim is made."
+    )
+    assert "fastest" not in text and "better" not in text
+
+
+@pytest.mark.parametrize(
+    ("scores", "name", "level"),
+    [
+        ({"baselines": {"majority": {"accuracy": 0.6}, "unigram": {"accuracy": 0.7}}}, "unigram", 70),
+        ({"baselines": {}, "chance": 0.5}, "majority", 75),
+        ({"per_class": {}, "chance": 0.5}, "chance", 50),
+    ],
+)
+def test_the_best_baseline_stands_beside_the_score(
+    tmp_path: Path, scores: dict[str, Any], name: str, level: float
+) -> None:
+    for cell, score in (("lstm", 0.9), ("gru", 0.8)):
+        for seed in (1, 2):
+            metrics = with_classes((50, 150), accuracy=score + seed / 1000, **scores)
+            write_run(tmp_path, cell, seed, score, metrics=metrics)
+    assert f"over 2 seeds ({name} baseline {level:.2f}): significantly better than gru" in headline_of(tmp_path)
+
+
+def test_one_seed_makes_no_claim(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_run(tmp_path, "lstm", 1, 0.9)
+    write_run(tmp_path, "gru", 1, 0.6)
+    assert headline_of(tmp_path) == "lstm scores 90.00 over 1 seed: too few seeds to compare."
+    main([str(tmp_path)])
+    shown = capsys.readouterr().out.replace("\n", " ")
+    assert "lstm and gru differ by 30.00 points with 1 seed: too few seeds to compare" in shown
+    assert "better" not in shown
+    for seed in (1, 2, 3):
+        write_run(tmp_path / "rnn", "rnn", seed, 0.5 + seed / 100)
+    assert headline_of(tmp_path).startswith("rnn scores 52.00")
+    assert "too few seeds to compare with lstm and gru" in headline_of(tmp_path)
+
+
+def test_sentences_decide_where_seeds_are_few_and_the_headline_reports_so(tmp_path: Path) -> None:
+    for cell, shares in (("lstm", (0.9, 0.8)), ("gru", (0.7, 0.74))):
+        for seed, share in enumerate(shares, start=1):
+            write_run(tmp_path, cell, seed, share)
+    (pair,) = pairs_of(only(tmp_path))
+    assert not pair.significant and pair.significant_on_sentences
+    assert "not significantly better over seeds, but on the test sentences, than gru" in headline_of(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("speed", "text"), [(105.0, None), (150.0, "gru trains 1.5 times as fast"), (50.0, "also the fastest")]
+)
+def test_speed_is_reported_where_it_differs(tmp_path: Path, speed: float, text: str | None) -> None:
+    for cell, score, tokens in (("lstm", 0.9, 100.0), ("gru", 0.8, speed)):
+        for seed in (1, 2):
+            training = {"seconds": 1.0, "tokens_per_second": tokens, "kernel": cell, "precision": "fp32"}
+            write_run(tmp_path, cell, seed, score + seed / 100, training=training)
+    found = headline_of(tmp_path)
+    assert (text in found) if text else ("fast" not in found)
+    assert ("(gru against lstm kernels), and scores 10.00 points less" in found) is (speed == 150)
+    assert only(tmp_path).notes == ["Speeds are compared across kernels (gru: gru; lstm: lstm)."]
+
+
+def test_a_fast_group_at_its_baseline_is_no_alternative(tmp_path: Path) -> None:
+    for cell, score, tokens in (("lstm", 0.9, 100.0), ("gru", 0.51, 900.0)):
+        for seed in (1, 2):
+            metrics = with_classes((100, 100), accuracy=score + seed / 1000)
+            training = {"seconds": 1.0, "tokens_per_second": tokens, "kernel": "one", "precision": "fp32"}
+            write_run(tmp_path, cell, seed, score, metrics=metrics, training=training)
+    assert "times as fast" not in headline_of(tmp_path)
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@"])
+def test_text_of_runs_is_never_a_formula_or_markup(tmp_path: Path, start: str) -> None:
+    evil = f"{start}cmd|' /C calc'!A0 <script>"
+    for cell in ("lstm", "gru"):
+        write_run(tmp_path / "runs", cell, 1, 0.8, data="a")
+    for path in (tmp_path / "runs").rglob("result.json"):
+        content = json.loads(path.read_text())
+        content["data"]["name"] = evil
+        path.write_text(json.dumps(content))
+    forms = {form: tmp_path / f"out.{form}" for form in ("csv", "markdown", "html")}
+    main([str(tmp_path / "runs"), *(word for form, path in forms.items() for word in (f"--{form}", str(path)))])
+    rows = list(csv.DictReader(forms["csv"].open()))
+    assert {row["data"] for row in rows} == {f"'{evil}"} and float(rows[0]["mean"]) == pytest.approx(80)
+    assert "<script" not in forms["markdown"].read_text() and "&lt;script>" in forms["markdown"].read_text()
+    assert evil not in forms["html"].read_text()
+
+
+def test_recorded_results_are_named_by_experiment() -> None:
+    found = group_runs(find_records([RESULTS]).records)
+    names = [group.name for groups in found for group in groups.groups]
+    assert len(names) > 20 and not [name for name in names if "[" in name]
+    assert {"lstm, imdb", "lstm, imdb_random"} <= set(names)
 
 
 class Elements(HTMLParser):
@@ -269,19 +385,30 @@ def test_the_page_is_whole_and_needs_nothing_beside_itself(page: Path) -> None:
     elements = Elements(text)
     assert elements.open == [] and "://" not in text and "@import" not in text
     links = [value for _, attributes in elements.found for key in ("href", "src") if (value := attributes.get(key))]
-    assert links and all(link.startswith("#") for link in links)
+    inside = {link for link in links if link.startswith("#")}
+    folders = [unquote(link) for link in links if link not in inside]
+    assert inside and len(set(folders)) == 15 and all((page.parent / folder).is_dir() for folder in folders)
     ids = [value for _, attributes in elements.found if (value := attributes.get("id"))]
-    assert len(ids) == len(set(ids)) and {link[1:] for link in links} <= set(ids)
-    headings = ("Quality against cost", "Learning curves", "By length", "By class", "Better by lstm", "Environment")
-    for text in ("lstm scores 92.00", "&lt;b&gt;the", "model.encoder.cell._target_", "4 diverged", *headings):
+    assert len(ids) == len(set(ids)) and {link[1:] for link in inside} <= set(ids)
+    headings = (
+        "Score against cost",
+        "Learning curves",
+        "By length",
+        "By class",
+        "Sentences on which lstm scores higher than gru",
+        "Environment",
+    )
+    for text in ("lstm scores 92.00", "&lt;b&gt;the", "model.encoder.cell._target_", "seed 4 diverged", *headings):
         assert text in text
     assert "<b>the</b>" not in text
-    assert sum(tag == "svg" for tag, _ in elements.found) == 7
+    svgs = [attributes for tag, attributes in elements.found if tag == "svg"]
+    assert len(svgs) == 14 and all(" 92.00, seeds from" in str(a["aria-label"]) for a in svgs[:2])
+    assert all(str(a["aria-label"]).count(" ") > 4 for a in svgs)
 
 
 @pytest.mark.skipif(not (CHROMIUM := which("chromium") or which("chromium-browser")), reason="needs Chromium")
 def test_the_page_renders_and_sorts_without_script_errors(page: Path, tmp_path: Path) -> None:
-    click = "document.querySelectorAll('.ranking th')[2].click();document.querySelectorAll('.ranking th')[2].click();"
+    click = "document.querySelectorAll('.ranking th button')[2].click();" * 2
     page.write_text(page.read_text().replace("</body>", f"<script>{click}</script></body>"))
     options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
     options += ["--disable-background-networking", "--disable-component-update", f"--user-data-dir={tmp_path / 'user'}"]
