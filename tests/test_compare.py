@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from analysis.compare import main
-from analysis.comparison import Pair, SentenceTests, compare, headline
+from analysis.comparison import Pair, SentenceTests, compare, headline, join_names
 from analysis.groups import ComparableGroups, group_runs
 from analysis.record import RESULTS
 from analysis.records import Record, find_records
@@ -234,6 +234,15 @@ def test_the_command_writes_all_forms(
     ]
     markdown = forms["markdown"].read_text()
     assert "| 1 | lstm | 92.00 | 1.00 |" in markdown and "The loss is NaN." in markdown
+
+
+@pytest.mark.parametrize(
+    ("names", "text"),
+    [(["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c"), (list("abcdefg"), "7 others")],
+)
+def test_names_are_joined(names: list[str], text: str) -> None:
+    assert join_names(names) == text
+    assert join_names(list("abcdef")) == "a, b, c, d, e and f"
 
 
 def headline_of(root: Path) -> str:

@@ -121,11 +121,13 @@ def test_correction_skips_differences_without_a_p_value() -> None:
 
 
 def test_above_is_the_binomial_test() -> None:
-    assert above(0.6, 0.5, 200) and not above(0.6, 0.5, 20) and not above(0.4, 0.5, 200) and not above(0.5, 0.5, 200)
+    assert above(0.6, 0.5, 200) and not above(0.6, 0.58, 200) and above(0.2, 0.1, 200)
+    assert not above(0.6, 0.5, 20) and not above(0.4, 0.5, 200) and not above(0.5, 0.5, 200)
 
 
 def test_pareto_front_holds_what_nothing_beats() -> None:
     assert pareto_front([(1, 50), (2, 70), (3, 60), (2, 65), (4, 80)]) == [0, 1, 4]
+    assert pareto_front([(1, 50), (1, 60), (2, 60), (0.5, 40)]) == [3, 1]
 
 
 def false_claims(groups: int, seeds: int, paired: bool, trials: int = 100) -> float:
