@@ -350,20 +350,6 @@ def test_scores_are_those_of_sacrebleu_with_their_signatures() -> None:
     assert groups["long"]["bleu"] == corpus_bleu(said[1:], [expected[1:]]).score
 
 
-@pytest.mark.parametrize(
-    "said, expected, sentence",
-    [
-        (["a"], ["a", "b"], "1 translations cannot be scored against 2 references"),
-        ([], [], "There is no translation to score"),
-        (["a", ["b"]], ["a", "b"], "translation 2 is not a text but of type list"),
-        (["a", "b"], ["a", " "], "reference 2 is empty"),
-    ],
-)
-def test_what_cannot_be_scored_is_told(said: list, expected: list, sentence: str) -> None:
-    with pytest.raises(ValueError, match=sentence):
-        translation_scores(said, expected)
-
-
 def test_a_text_is_one_line_and_a_translation_said_twice_counts_once(tmp_path: Path) -> None:
     said = [
         Translation("a\nb", [("a\nb", -1.0)], ["x"], ["a", "</s>"], [[1.0], [1.0]]),

@@ -1,44 +1,86 @@
-"""Scores as shares of 1, from what the model said and what the reader expected."""
+"""Classification scores as fractions of 1, and the groups by which scores are broken down."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from operator import eq
 from typing import Any
 
-from sklearn.metrics import classification_report
+from sklearn.metrics import precision_recall_fscore_support
 
+HUNDRED = ("bleu", "chrf", "ter")  # the first letters of metrics that run from 0 to 100; all others are fractions of 1
 LENGTHS = (5, 10, 20, 40, 80, 160, 320, 640)
 
 
+def to_percent(metric: str, score: float) -> float:
+    """A score on the scale from 0 to 100."""
+    return score if metric.startswith(HUNDRED) else 100 * score
+
+
 def classification_scores(hypotheses: Sequence[str], references: Sequence[str]) -> dict[str, Any]:
-    """Accuracy, macro F1, and precision, recall, F1 and count of every class that occurs."""
-    report = classification_report(references, hypotheses, output_dict=True, zero_division=0.0)
+    """Accuracy, macro-averaged F1, and precision, recall, F1 and count of every class that occurs in either.
+
+    A class that is never predicted has precision 0; one that occurs in no reference has recall 0 and count 0.
+    """
     classes = sorted(set(references) | set(hypotheses))
+    ids = {name: number for number, name in enumerate(classes)}  # names could be taken for something else on the way
+    if not classes:
+        return {"accuracy": 0.0, "macro_f1": 0.0, "per_class": {}}
+    precision, recall, f1, count = precision_recall_fscore_support(
+        [ids[name] for name in references],
+        [ids[name] for name in hypotheses],
+        labels=range(len(classes)),
+        zero_division=0.0,
+    )
     return {
-        "accuracy": sum(map(str.__eq__, hypotheses, references)) / len(references),
-        "macro_f1": report["macro avg"]["f1-score"],
+        "accuracy": accuracy(hypotheses, references),
+        "macro_f1": float(f1.mean()),
         "per_class": {
             name: {
-                "precision": report[name]["precision"],
-                "recall": report[name]["recall"],
-                "f1": report[name]["f1-score"],
-                "count": int(report[name]["support"]),
+                "precision": float(precision[number]),
+                "recall": float(recall[number]),
+                "f1": float(f1[number]),
+                "count": int(count[number]),
             }
-            for name in classes
+            for name, number in ids.items()
         },
     }
 
 
-def accuracy_by(groups: Sequence[str], right: Sequence[bool], order: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Accuracy and count of every group, in the order given; groups that do not occur are left out."""
+def label_scores(hypotheses: Sequence[str], references: Sequence[str]) -> dict[str, float]:
+    """Accuracy and macro-averaged F1 alone."""
+    scores = classification_scores(hypotheses, references)
+    return {name: scores[name] for name in ("accuracy", "macro_f1")}
+
+
+def accuracy(hypotheses: Sequence[Any], references: Sequence[Any]) -> float:
+    """The fraction of equal pairs."""
+    return fraction([eq(*pair) for pair in zip(hypotheses, references, strict=True)])
+
+
+def fraction(marks: Sequence[bool]) -> float:
+    """The fraction of marks that are true; 0 where there are none."""
+    return sum(marks) / len(marks) if marks else 0.0
+
+
+def unseen_counts(known: Iterable[str], references: Iterable[str]) -> dict[str, int]:
+    """How often every label that the training split does not have occurs among the references."""
+    seen = set(known)
+    counts: dict[str, int] = {}
+    for label in references:
+        if label not in seen:
+            counts[label] = counts.get(label, 0) + 1
+    return dict(sorted(counts.items()))
+
+
+def accuracy_by(groups: Sequence[str], correct: Sequence[bool], order: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Accuracy and count of every group that occurs, in the given order."""
     by_group: dict[str, list[bool]] = {group: [] for group in order}
-    for group, correct in zip(groups, right, strict=True):
-        by_group[group].append(correct)
-    return {
-        group: {"accuracy": sum(marks) / len(marks), "count": len(marks)} for group, marks in by_group.items() if marks
-    }
+    for group, mark in zip(groups, correct, strict=True):
+        by_group[group].append(mark)
+    return {group: {"accuracy": fraction(marks), "count": len(marks)} for group, marks in by_group.items() if marks}
 
 
 def interval(value: int, bounds: Sequence[int]) -> str:
-    """Where a number falls: ``1-4``, ``5-9``, ..., ``640+``."""
+    """The interval that a number falls into: ``1-4``, ``5-9``, ..., ``640+``."""
     low = max((bound for bound in (0, *bounds) if bound <= value), default=0)
     high = min((bound for bound in bounds if bound > value), default=None)
     if high is None:

@@ -1,4 +1,4 @@
-"""What tagging costs nothing to get right: a look-up, and a look-up with a rule for words that are not in it."""
+"""Taggers without context: the most frequent tag of every word, with and without a rule for unknown words."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -7,12 +7,12 @@ from data.tagging import TaggedSentence
 
 
 class MostFrequentTag:
-    """The tag that a word had most often in the training split; the tag of all unknown words by their ``kind``.
+    """The most frequent tag of a word in the training split; unknown words have the tag of their ``kind``.
 
     Args:
         train: the training split.
-        kind: what is seen of an unknown word; the tag of a kind is the most frequent one among the words of that
-            kind that the training split has once.
+        kind: an unknown word -> its kind. The tag of a kind is the most frequent tag of its words that occur once in
+            the training split.
     """
 
     def __init__(self, train: Sequence[TaggedSentence], kind: Callable[[str], str]) -> None:
@@ -24,11 +24,13 @@ class MostFrequentTag:
         self.otherwise = most_frequent(("", tag) for _, tag in pairs)[""]
 
     def __call__(self, word: str) -> str:
-        return self.of_word.get(word) or self.of_kind.get(self.kind(word), self.otherwise)
+        if word in self.of_word:
+            return self.of_word[word]
+        return self.of_kind.get(self.kind(word), self.otherwise)
 
 
 def most_frequent(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """(key, tag) pairs -> the most frequent tag of every key; of two that are, the first in the alphabet."""
+    """(key, tag) pairs -> the most frequent tag of every key; of equally frequent ones the alphabetically first."""
     counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for key, tag in pairs:
         counts[key][tag] += 1
@@ -36,11 +38,12 @@ def most_frequent(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def any_word(word: str) -> str:
+    """One kind for all words."""
     return "word"
 
 
 def capital_or_digit(word: str) -> str:
-    """Whether a word has a digit, begins with a capital, or neither."""
+    """Whether a word contains a digit, begins with a capital letter, or neither."""
     if any(character.isdigit() for character in word):
         return "digit"
     return "capital" if word[:1].isupper() else "word"

@@ -1,6 +1,6 @@
-"""How tagging is scored, and what it leaves in the run folder."""
+"""How tagging is scored, and what is written into the run folder."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -8,46 +8,64 @@ from typing import Any
 from data.tagging import TaggedSentence
 from data.writing import write_json_lines, write_text
 from tasks.tagging.baselines import MostFrequentTag, any_word, capital_or_digit
-from training.evaluation import Evaluation
-from training.metrics import LENGTHS, accuracy_by, classification_scores, interval, intervals
+from training.evaluation import Evaluation, Scores
+from training.metrics import (
+    LENGTHS,
+    accuracy_by,
+    classification_scores,
+    fraction,
+    interval,
+    intervals,
+    label_scores,
+    unseen_counts,
+)
 from training.plots import confusion_matrix
 
 Tags = Sequence[str]
 
 
 class TaggingEvaluation(Evaluation):
-    """Accuracy by word and by sentence, F1, accuracy on known and unknown words and by length, and two baselines."""
+    """Accuracy by word and by sentence, F1, and accuracy on known words, on unknown words and by length."""
 
     def fit(self, train: Sequence[TaggedSentence]) -> None:
-        """Note which words are known, and learn the baselines."""
-        self.known = {word for sentence in train for word in sentence.words}
-        self.baselines = {
+        """Note which words and tags are known."""
+        self.words = {word for sentence in train for word in sentence.words}
+        self.tags = {tag for sentence in train for tag in sentence.tags}
+
+    def score(self, hypotheses: Sequence[Tags], examples: Sequence[TaggedSentence]) -> dict[str, Any]:
+        words, predicted, references = flat(hypotheses, examples)
+        correct = [a == b for a, b in zip(predicted, references, strict=True)]
+        sentences = [tuple(tags) == example.tags for tags, example in zip(hypotheses, examples, strict=True)]
+        lengths = [interval(len(example.words), LENGTHS) for example in examples for _ in example.words]
+        unseen = unseen_counts(self.tags, references)
+        return {
+            **classification_scores(predicted, references),
+            "sentence_accuracy": fraction(sentences),
+            **self.by_known(words, correct),
+            **({"unseen_labels": unseen} if unseen else {}),
+            "by_length": accuracy_by(lengths, correct, intervals(LENGTHS)),
+        }
+
+    def by_known(self, words: Sequence[str], correct: Sequence[bool]) -> dict[str, float]:
+        """Accuracy on words that the training split has and on those it does not have, where there are any."""
+        known = [word in self.words for word in words]
+        groups = accuracy_by(["known" if is_known else "unknown" for is_known in known], correct, ["known", "unknown"])
+        scores = {f"accuracy_{group}": entry["accuracy"] for group, entry in groups.items()}
+        return {**scores, "unknown_share": fraction([not is_known for is_known in known])}
+
+    def baselines(
+        self, train: Sequence[TaggedSentence], splits: Mapping[str, Sequence[TaggedSentence]]
+    ) -> dict[str, dict[str, Scores]]:
+        """Chance, and the most frequent tag of every word, without and with rules for unknown words."""
+        taggers = {
             "most_frequent_tag": MostFrequentTag(train, any_word),
             "most_frequent_tag_with_rules": MostFrequentTag(train, capital_or_digit),
         }
-
-    def score(self, hypotheses: Sequence[Tags], examples: Sequence[TaggedSentence]) -> dict[str, Any]:
-        words, said, expected = flat(hypotheses, examples)
-        right = [a == b for a, b in zip(said, expected, strict=True)]
-        sentences = [tuple(tags) == example.tags for tags, example in zip(hypotheses, examples, strict=True)]
-        lengths = [interval(len(example.words), LENGTHS) for example in examples for _ in example.words]
+        chance = {"accuracy": 1 / len({tag for sentence in train for tag in sentence.tags})}
         return {
-            **classification_scores(said, expected),
-            "sentence_accuracy": share(sentences),
-            **self.by_known(words, right),
-            "by_length": accuracy_by(lengths, right, intervals(LENGTHS)),
-            "baselines": {
-                name: {"accuracy": share([tag_of(word) == tag for word, tag in zip(words, expected, strict=True)])}
-                for name, tag_of in self.baselines.items()
-            },
+            split: {"chance": chance} | {name: tagger_scores(tagger, examples) for name, tagger in taggers.items()}
+            for split, examples in splits.items()
         }
-
-    def by_known(self, words: Sequence[str], right: Sequence[bool]) -> dict[str, float]:
-        """Accuracy on words that the training split has and on those it has not, where there are any."""
-        known = [word in self.known for word in words]
-        groups = accuracy_by(["known" if is_known else "unknown" for is_known in known], right, ["known", "unknown"])
-        scores = {f"accuracy_{group}": entry["accuracy"] for group, entry in groups.items()}
-        return {**scores, "unknown_share": 1 - share(known)}
 
     def write(self, directory: Path, hypotheses: Sequence[Tags], examples: Sequence[TaggedSentence]) -> None:
         """``predictions.conllu``, ``predictions.jsonl`` and ``confusion_matrix.png``."""
@@ -55,12 +73,12 @@ class TaggingEvaluation(Evaluation):
         write_text(directory / "predictions.conllu", "".join(example.conllu(tags) for tags, example in pairs))
         rows = ({"words": example.words, "tags": example.tags, "predictions": tags} for tags, example in pairs)
         write_json_lines(directory / "predictions.jsonl", rows)
-        _, said, expected = flat(hypotheses, examples)
-        confusion_matrix(said, expected, directory / "confusion_matrix.png")
+        _, predicted, references = flat(hypotheses, examples)
+        confusion_matrix(predicted, references, directory / "confusion_matrix.png")
 
 
 def flat(hypotheses: Sequence[Tags], examples: Sequence[TaggedSentence]) -> tuple[list[str], list[str], list[str]]:
-    """All words, the tags said and the tags expected, sentence after sentence."""
+    """All words, predicted tags and reference tags, sentence after sentence."""
     return (
         [word for example in examples for word in example.words],
         list(chain.from_iterable(hypotheses)),
@@ -68,5 +86,7 @@ def flat(hypotheses: Sequence[Tags], examples: Sequence[TaggedSentence]) -> tupl
     )
 
 
-def share(marks: Sequence[bool]) -> float:
-    return sum(marks) / len(marks)
+def tagger_scores(tagger: MostFrequentTag, examples: Sequence[TaggedSentence]) -> Scores:
+    """Accuracy and macro-averaged F1 of a baseline."""
+    _, predicted, references = flat([[tagger(word) for word in example.words] for example in examples], examples)
+    return label_scores(predicted, references)

@@ -1,0 +1,231 @@
+"""Baselines: simple models of the training split, beside every score, cached by the content of the data."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_matrix
+
+from data.classification import LabelledText
+from data.tagging import TaggedSentence
+from data.translation import SentencePair
+from tasks.sentiment.baselines import NaiveBayesSVM, predictions
+from tasks.sentiment.evaluation import SentimentEvaluation
+from tasks.tagging.baselines import MostFrequentTag, any_word, capital_or_digit
+from tasks.tagging.evaluation import TaggingEvaluation
+from tasks.translation.baselines import LONGEST, WordDictionary
+from tasks.translation.evaluation import TranslationEvaluation
+from training.baselines import (
+    CACHE_VARIABLE,
+    baseline_scores,
+    baseline_title,
+    better_baselines,
+    cache_file,
+    cache_folder,
+)
+from training.evaluation import Evaluation
+
+TEXTS = ["it is good", "it is not good", "it is bad", "it is not bad"] * 5
+LABELS = ["pos", "neg", "neg", "pos"] * 5
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache."""
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+    return tmp_path / "cache" / "baselines"
+
+
+def test_linear_models_see_bigrams() -> None:
+    found = predictions((TEXTS, LABELS), [["is not good", "is not bad", "is good", "is bad"], ["unheard of"]])
+    assert found.keys() == {"majority", "tfidf_logistic_regression", "nbsvm"}
+    for name in ("tfidf_logistic_regression", "nbsvm"):
+        assert found[name][0] == ["neg", "pos", "pos", "neg"] and len(found[name][1]) == 1
+
+
+def test_three_classes_with_odd_names() -> None:
+    texts, labels = ["red rose", "green leaf", "blue sky"] * 4, ["accuracy", "", "macro avg"] * 4
+    found = predictions((texts, labels), [["a red one", "a green one", "sky"]])
+    assert found["nbsvm"] == found["tfidf_logistic_regression"] == [["accuracy", "", "macro avg"]]
+
+
+def test_chinese_is_read_character_by_character() -> None:
+    texts, labels = ["这部电影很好看", "这部电影很难看", "很好", "很难"] * 4, ["1", "0", "1", "0"] * 4
+    assert predictions((texts, labels), [["电影好看", "难看"]])["nbsvm"] == [["1", "0"]]
+
+
+@pytest.mark.parametrize("texts, labels", [(["a", "b"], ["x", "x"]), (["", " "], ["x", "y"])], ids=["class", "words"])
+def test_without_classes_or_words_there_is_the_majority(texts: list[str], labels: list[str]) -> None:
+    assert predictions((texts, labels), [["c", "d"]]) == {"majority": [["x", "x"]]}
+
+
+def test_the_majority_is_the_most_frequent_label_and_the_first_of_equal_ones() -> None:
+    assert predictions((["a", "b", "c"], ["y", "x", "y"]), [["b"]])["majority"] == [["y"]]
+    assert predictions((["a", "b"], ["y", "x"]), [["b"]])["majority"] == [["x"]]
+
+
+def test_naive_bayes_weights_are_log_count_ratios() -> None:
+    features = csr_matrix(np.array([[1, 1, 0], [1, 0, 0], [0, 1, 1]], dtype=float))
+    model = NaiveBayesSVM(cost=1, smoothing=1).fit(features, [1, 1, 0])
+    positive, negative = np.array([3, 2, 1]) / 6, np.array([1, 2, 2]) / 5
+    assert np.allclose(model.scale_.diagonal(), np.log(positive / negative))
+    assert model.predict(features).tolist() == [1, 1, 0]
+    assert ((model.decision_function(features) > 0) == [True, True, False]).all()
+
+
+def test_scores_of_sentiment_baselines_stand_beside_chance() -> None:
+    train = [LabelledText(text, label) for text, label in zip(TEXTS, LABELS, strict=True)]
+    splits = {"test": train[:3], "validation": train[3:4]}
+    found = SentimentEvaluation().baselines(train, splits)
+    assert found.keys() == splits.keys()
+    assert found["test"]["chance"] == {"accuracy": 0.5} and found["test"]["nbsvm"] == {"accuracy": 1, "macro_f1": 1}
+    assert found["test"]["majority"]["accuracy"] == pytest.approx(2 / 3)
+    assert found["validation"]["majority"]["accuracy"] == 0
+
+
+def test_taggers_look_up_words_and_tell_unknown_words_by_their_kind() -> None:
+    train = [
+        TaggedSentence(("a", "a", "a", "Rome", "7", "b"), ("X", "Y", "Y", "PROPN", "NUM", "X")),
+        TaggedSentence(("c", "Oslo"), ("Z", "PROPN")),
+    ]
+    plain, ruled = MostFrequentTag(train, any_word), MostFrequentTag(train, capital_or_digit)
+    words = ("a", "Rome", "new", "New", "1st", "")
+    assert [plain(word) for word in words] == ["Y", *["PROPN"] * 5]
+    assert [ruled(word) for word in words] == ["Y", "PROPN", "X", "PROPN", "NUM", "X"]
+
+
+def test_a_kind_of_word_that_training_does_not_have_has_the_most_frequent_tag() -> None:
+    tagger = MostFrequentTag([TaggedSentence(("a", "a", "b"), ("X", "X", "Y"))], capital_or_digit)
+    assert [tagger(word) for word in ("New", "2", "new", "b")] == ["X", "X", "Y", "Y"]
+
+
+def test_a_word_with_an_empty_tag_keeps_it() -> None:
+    assert MostFrequentTag([TaggedSentence(("a", "b", "b"), ("", "X", "X"))], any_word)("a") == ""
+
+
+def test_scores_of_taggers() -> None:
+    train = [TaggedSentence(("a", "b", "A"), ("X", "Y", "Z"))]
+    found = TaggingEvaluation().baselines(train, {"test": [TaggedSentence(("a", "Q"), ("X", "Z"))]})
+    assert found["test"]["chance"] == {"accuracy": pytest.approx(1 / 3)}
+    assert found["test"]["most_frequent_tag"]["accuracy"] == 0.5
+    assert found["test"]["most_frequent_tag_with_rules"] == {"accuracy": 1, "macro_f1": 1}
+
+
+PAIRS = [
+    ("das Haus", "the house"),
+    ("das Buch", "the book"),
+    ("ein Buch", "a book"),
+    ("ein Haus .", "a house ."),
+    ("Haus", "house"),
+]
+
+
+def test_a_dictionary_is_learned_from_pairs() -> None:
+    dictionary = WordDictionary(PAIRS)
+    assert dictionary("das Buch .") == "the book."
+    assert dictionary("ein Haus , Anna") == "a house, Anna"
+    assert dictionary("") == ""
+
+
+def test_a_dictionary_of_chinese_has_no_spaces() -> None:
+    dictionary = WordDictionary([("cat", "猫"), ("big cat", "大猫"), ("big dog", "大狗"), ("dog", "狗")])
+    assert dictionary("big cat dog") == "大猫狗" and WordDictionary([("猫", "cat")])("猫猫") == "cat cat"
+
+
+def test_pairs_without_words_or_of_great_length_do_no_harm() -> None:
+    assert WordDictionary([])("a") == "a" and WordDictionary([("", "x"), ("y", " ")])("y") == "y"
+    long = " ".join(map(str, range(1000)))
+    assert len(WordDictionary([(long, long)]).translations) == LONGEST
+
+
+def test_very_large_data_are_read_in_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tasks.translation.baselines.MOST_PAIRS", 5)
+    dictionary = WordDictionary([("a b", "x y"), ("c d", "z w"), ("e", "v")])
+    assert dictionary.translations.keys() == {"a", "b", "c", "d"}
+
+
+def test_scores_of_translation_baselines() -> None:
+    pairs = [SentencePair(f"{a} und {b}", f"{a} and {b}") for a in ("Anna", "Ben", "Cem") for b in ("Dora", "Eva")]
+    evaluation = TranslationEvaluation(0, 0, "char")
+    evaluation.fit(pairs)
+    found = evaluation.baselines(pairs, {"test": pairs})["test"]
+    assert found["word_by_word"] == {"bleu": pytest.approx(100), "bleu_lowercase": pytest.approx(100), "chrf": 100}
+    assert 0 < found["copy"]["bleu"] < 100 and found["copy"].keys() == {"bleu", "bleu_lowercase", "chrf"}
+
+
+class Counting(Evaluation):
+    """Baselines that note when they are computed."""
+
+    def __init__(self, options: str = "") -> None:
+        self.computed: list[set[str]] = []
+        self.options = options
+
+    def baseline_options(self) -> str:
+        return self.options
+
+    def baselines(self, train: list, splits: dict) -> dict:
+        self.computed.append(set(splits))
+        return {split: {"simple": {"accuracy": len(train) / len(examples)}} for split, examples in splits.items()}
+
+
+SPLITS = {"train": [1], "validation": [1, 2], "test": [1, 2, 3, 4]}
+DIGESTS = {"train": "a", "validation": "b", "test": "c"}
+
+
+def test_baselines_are_computed_once_for_the_same_data(cache: Path) -> None:
+    first, second = Counting(), Counting()
+    scores = baseline_scores(first, SPLITS, DIGESTS)
+    assert scores == {"validation": {"simple": {"accuracy": 0.5}}, "test": {"simple": {"accuracy": 0.25}}}
+    assert baseline_scores(second, SPLITS, DIGESTS) == scores
+    assert first.computed == [{"validation", "test"}] and second.computed == []
+    assert len(list(cache.iterdir())) == 2
+
+
+@pytest.mark.parametrize("split, computed", [("train", {"validation", "test"}), ("test", {"test"})])
+def test_what_changed_is_computed_again(split: str, computed: set[str]) -> None:
+    baseline_scores(Counting(), SPLITS, DIGESTS)
+    again = Counting()
+    baseline_scores(again, SPLITS, DIGESTS | {split: "changed"})
+    assert again.computed == [computed]
+
+
+def test_other_options_and_other_code_are_other_entries(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = cache_file(Counting(), "a")
+    assert cache_file(Counting(), "a") == file != cache_file(Counting("char"), "a")
+    (tmp_path / "code.py").write_text("changed")
+    monkeypatch.setattr("training.baselines.sources", lambda kind: [tmp_path / "code.py"])
+    assert cache_file(Counting(), "a") != file
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b'{"simple": 1}', b'{"simple": {"accuracy": "0.1"}}', b"\xff", b"[" * 100_000]
+)
+def test_a_damaged_entry_is_computed_again(cache: Path, content: bytes) -> None:
+    scores = baseline_scores(Counting(), SPLITS, DIGESTS)
+    for path in cache.iterdir():
+        path.write_bytes(content)
+    again = Counting()
+    assert baseline_scores(again, SPLITS, DIGESTS) == scores and again.computed == [{"validation", "test"}]
+    assert all(json.loads(path.read_text()) for path in cache.iterdir())
+
+
+def test_a_cache_that_cannot_be_written_costs_nothing_else(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "file" / "cache"))
+    assert baseline_scores(Counting(), SPLITS, DIGESTS)["test"] == {"simple": {"accuracy": 0.25}}
+
+
+def test_the_cache_is_where_users_have_theirs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv(CACHE_VARIABLE)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert cache_folder() == tmp_path / "rnnbench"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert cache_folder() == Path.home() / ".cache" / "rnnbench"
+
+
+def test_baselines_that_are_better_than_the_model() -> None:
+    baselines = {"a": {"bleu": 3.0}, "b": {"bleu": 9.0}, "c": {"bleu": 5.0}, "d": {"chrf": 99.0}, "e": {"bleu": 4.0}}
+    assert better_baselines({"bleu": 4.0, "baselines": baselines}, "bleu") == [("b", 9.0), ("c", 5.0)]
+    assert better_baselines({"bleu": 4.0}, "bleu") == []
+    assert baseline_title("nbsvm") == "NB-SVM on bigrams" and baseline_title("my_own") == "my own"
