@@ -32,6 +32,14 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def cache_of_baselines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Tests leave the user's cache as it is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RNNBENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture
 def composed() -> Iterator[Callable[..., DictConfig]]:
     """``composed(task, *overrides)``: a config as the command line gives it."""
@@ -73,6 +81,7 @@ SMALL = [
     "trainer.precision=fp32",
     "trainer.batch_sentences=8",
     "device=cpu",
+    "baselines=false",
 ]
 
 

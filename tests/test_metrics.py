@@ -10,7 +10,6 @@ from training.metrics import (
     interval,
     intervals,
     label_scores,
-    to_percent,
     unseen_counts,
 )
 from training.selection import best_epoch, constant, deciding_metric
@@ -71,10 +70,6 @@ def test_intervals(value: int, name: str) -> None:
     assert intervals((5, 6, 10)) == ["0-4", "5", "6-9", "10+"]
 
 
-def test_scores_in_percent() -> None:
-    assert to_percent("accuracy", 0.5) == 50 and to_percent("bleu_lowercase", 31.0) == 31 and to_percent("chrf", 2) == 2
-
-
 @pytest.mark.parametrize(
     "text, pieces, number",
     [
@@ -105,7 +100,9 @@ def test_the_share_of_a_script_counts_letters_alone() -> None:
 def history(*scores: tuple[float, ...]) -> list[dict]:
     """Epochs of (bleu, chrf) or (bleu, chrf, validation loss)."""
     rows = [{"validation": {"bleu": bleu, "chrf": chrf}} for bleu, chrf, *_ in scores]
-    return [row | ({"validation_loss": entry[2]} if len(entry) > 2 else {}) for row, entry in zip(rows, scores, strict=True)]
+    return [
+        row | ({"validation_loss": entry[2]} if len(entry) > 2 else {}) for row, entry in zip(rows, scores, strict=True)
+    ]
 
 
 @pytest.mark.parametrize(

@@ -244,7 +244,13 @@ def test_scores_by_word_sentence_and_what_is_known() -> None:
 
 def test_a_run_leaves_what_the_official_evaluation_reads(launch: Callable[..., Path], treebank: Path) -> None:
     folder = launch(
-        "tagging", *TINY, *ewt(treebank), "trainer.max_epochs=25", "trainer.patience=25", "optimizer.lr=0.03"
+        "tagging",
+        *TINY,
+        *ewt(treebank),
+        "trainer.max_epochs=25",
+        "trainer.patience=25",
+        "optimizer.lr=0.03",
+        "baselines=true",
     )
     found = json.loads((folder / "result.json").read_text())
     assert found["status"] == "ok" and found["data"]["sizes"] == {"train": 40, "validation": 12, "test": 12}

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from data.corpus import Corpus
 from data.errors import first_line
 from data.writing import write_json
 from training.evaluation import Evaluation, Scores
@@ -59,6 +60,13 @@ def baseline_scores(
             write_cached(paths[split], scores)
         found |= computed
     return {split: found[split] for split in paths}
+
+
+def add_baselines(metrics: Mapping[Any, dict[str, Any]], evaluation: Evaluation, corpus: Corpus[Any]) -> None:
+    """Put the scores of baselines beside those of a model: ``metrics.<split>.baselines``."""
+    splits = {name: split.examples for name, split in corpus.splits.items() if name in ("train", *metrics)}
+    for split, scores in baseline_scores(evaluation, splits, corpus.description()["sha256"]).items():
+        metrics[split]["baselines"] = scores
 
 
 def cache_folder() -> Path:

@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from data.corpus import Corpus
 from data.errors import InputError
 from data.writing import write_text
+from training.baselines import add_baselines
 from training.build import build, check_types
 from training.checksums import write_checksums
 from training.device import be_deterministic, bound_kernel_cache, choose_device, choose_precision, peak_memory_mb
@@ -90,16 +91,18 @@ def train(cfg: DictConfig, directory: Path, result: Result) -> float:
     for split in [name for name in ("validation", "test") if name in corpus.splits]:
         predictions[split] = trainer.predict(split)
         metrics[split] = evaluation.score(predictions[split], corpus.splits[split].examples)
-    chosen = {"metric": trainer.metric, "epoch": trainer.progress.best_epoch, "score": trainer.progress.best_score}
+    chosen = trainer.selection()
     memory = {"peak_memory_mb": peak_memory_mb(device), "precision": trainer.precision, "kernel": kernel}
     result.add(metrics=metrics, selection=chosen, training=trainer.summary() | memory)
     result.write("ok")  # the scores are safe before anything is drawn
 
+    if cfg.baselines:
+        export(result, lambda: add_baselines(metrics, evaluation, corpus))
     last = list(predictions)[-1]
     export(result, lambda: evaluation.write(directory, predictions[last], corpus.splits[last].examples))
     curve = directory / "learning_curve.png"
-    export(result, lambda: learning_curve(trainer.history, trainer.metric, trainer.progress.best_epoch, curve))
-    return metrics["validation"][trainer.metric]
+    export(result, lambda: learning_curve(trainer.history, chosen["metric"], trainer.progress.best_epoch, curve))
+    return metrics["validation"][chosen["metric"]]
 
 
 def trained_on(description: dict[str, Any]) -> dict[str, str]:

@@ -28,6 +28,7 @@ NOT_THE_EXPERIMENT = (
     "experiment",
     "recipe",
     "test",
+    "baselines",
 )
 NOT_THE_TRAINING = ("checkpoint_minutes", "checkpoint_steps")  # keys of ``trainer`` that change no result
 PATHS = ("path", "train", "validation", "test")  # keys of ``data`` that say where files lie on this machine

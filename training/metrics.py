@@ -6,13 +6,7 @@ from typing import Any
 
 from sklearn.metrics import precision_recall_fscore_support
 
-HUNDRED = ("bleu", "chrf", "ter")  # the first letters of metrics that run from 0 to 100; all others are fractions of 1
 LENGTHS = (5, 10, 20, 40, 80, 160, 320, 640)
-
-
-def to_percent(metric: str, score: float) -> float:
-    """A score on the scale from 0 to 100."""
-    return score if metric.startswith(HUNDRED) else 100 * score
 
 
 def classification_scores(hypotheses: Sequence[str], references: Sequence[str]) -> dict[str, Any]:

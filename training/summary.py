@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from training.baselines import baseline_title, better_baselines
-from training.metrics import to_percent
+from training.percent import to_percent
 from training.selection import LOSS
 
 GROUPS = 8  # rows of a breakdown that are shown

@@ -26,6 +26,7 @@ from training.inference import predict_split
 from training.loss import Loss
 from training.model import TaskModel
 from training.progress import EpochBar
+from training.selection import LOSS, best_epoch, constant, deciding_metric
 
 log = logging.getLogger(__name__)
 
@@ -164,17 +165,49 @@ class Trainer:
         started = time.perf_counter()
         scores = self.score("validation")
         self.progress.epoch += 1
-        if better := scores[self.metric] > self.progress.best_score:
-            self.progress.best_score, self.progress.best_epoch = scores[self.metric], self.progress.epoch
-            self.progress.best_weights = save_weights(self.evaluated, self.directory)
         numbers = {name: score for name, score in scores.items() if isinstance(score, (int, float))}
         row = {"epoch": self.progress.epoch, **trained, "validation": numbers}
-        row["validation_seconds"] = time.perf_counter() - started
         self.history.append(row)
+        if constant(self.history, self.metrics):
+            row[LOSS] = self.validation_loss()
+        if better := best_epoch(self.history, self.metrics) == self.progress.epoch:
+            self.progress.best_score, self.progress.best_epoch = scores[self.metric], self.progress.epoch
+            self.progress.best_weights = save_weights(self.evaluated, self.directory)
+        row["validation_seconds"] = time.perf_counter() - started
         self.totals = EpochTotals()
         write_json_lines(self.directory / HISTORY, self.history)
         self.save()
         self.report(row, better)
+
+    @property
+    def metrics(self) -> list[str]:
+        """What epochs are ranked by: the metric, and the tie breakers of the task."""
+        return list(dict.fromkeys([self.metric, *self.evaluation.tie_breakers]))
+
+    @torch.no_grad()
+    def validation_loss(self) -> float:
+        """The mean loss over the predictions of the validation split."""
+        self.evaluated.eval()
+        total, number = 0.0, 0
+        for batch in self.corpus.splits["validation"].by_length(self.batch_tokens, self.batch_sentences):
+            with autocast(self.device, self.precision):
+                loss = self.evaluated.loss(batch.to(self.device))
+            total, number = total + loss.total.item(), number + int(loss.number)
+        return total / max(1, number)
+
+    def selection(self) -> dict[str, Any]:
+        """The entry ``selection`` of a result: the epoch kept, and by which of its scores.
+
+        Where ``trainer.metric`` was the same in all epochs, the entry says so and names what decided.
+        """
+        decided = deciding_metric(self.history, self.metrics)
+        metric = self.metric if decided == LOSS else decided
+        epoch = self.progress.best_epoch
+        chosen = {"metric": metric, "epoch": epoch, "score": self.history[epoch - 1]["validation"][metric]}
+        if decided == self.metric:
+            return chosen
+        log.warning("Validation %s was the same in all epochs: %s selected epoch %d.", self.metric, decided, epoch)
+        return chosen | {"requested_metric": self.metric, "decided_by": decided}
 
     def report(self, row: dict[str, Any], better: bool) -> None:
         log.info(
