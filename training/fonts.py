@@ -79,12 +79,13 @@ def is_text_font(family: str) -> bool:
 
 @cache
 def characters(family: str) -> frozenset[str]:
-    """The characters that the regular font of a family has; none where it cannot be read."""
+    """The characters that a family has in all its fonts; none where it is not installed or cannot be read."""
+    paths = [font.fname for font in font_manager.fontManager.ttflist if font.name == family]
     try:
-        path = font_manager.findfont(font_manager.FontProperties(family=[family]), fallback_to_default=False)
-        return frozenset(map(chr, matplotlib.ft2font.FT2Font(path).get_charmap()))
+        found = [frozenset(map(chr, matplotlib.ft2font.FT2Font(path).get_charmap())) for path in paths]
     except (OSError, RuntimeError, ValueError):
         return frozenset()
+    return frozenset.intersection(*found) if found else frozenset()
 
 
 def report_legend(labels: Labels, path: Path) -> None:
