@@ -112,3 +112,18 @@ def test_without_attention_the_context_is_empty_or_the_source_vector() -> None:
     assert weights.shape == (3, 4, 0) and source.context_size == MEMORY
     for step in range(4):
         assert torch.equal(contexts[:, step], final)
+
+
+def test_the_memory_without_attention_has_no_positions_to_attend_to() -> None:
+    values, mask = ragged()
+    final = torch.randn(3, MEMORY)
+    for context, shapes in (
+        (NoContext(QUERY, MEMORY), [(3, 0, 0), (3, 0, 0), (3, 0)]),
+        (SourceVector(QUERY, MEMORY), [(3, 1, MEMORY), (3, 0, MEMORY), (3, 0)]),
+    ):
+        memory = context.memory(Encoding(values, final), mask)
+        assert [tuple(part.shape) for part in memory] == shapes
+        contexts, weights = context(torch.randn(3, 4, QUERY), memory)
+        assert contexts.shape == (3, 4, context.context_size) and weights.shape == (3, 4, 0)
+        selected, _ = context(torch.randn(2, 4, QUERY), memory.select(torch.tensor([2, 0])))
+        assert torch.equal(selected, contexts[[2, 0]])
