@@ -1,114 +1,238 @@
-"""A trained model on new lines: the part of ``python -m tasks.<task>.predict`` that all tasks share."""
+"""A trained model on new inputs: as a library (``tasks.load``) and on the command line of every task."""
 
+import json
+import math
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
-from typing import Any, cast
-
-from omegaconf import MISSING, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from typing import Any, ClassVar, NamedTuple
 
 from data.errors import InputError
-from data.sources.tables import decoded_lines
-from data.writing import write_with
+from training.options import check, option, parse
+from training.streams import Lines, opened_input, portions, prepare_output, read_chunks, write_lines
+from training.waiting import choose_wait_policy
 
-EXAMPLES_AT_A_TIME = 2000
+INTERRUPTED = 130  # exit code after Ctrl-C
 
 
 @dataclass
 class Options:
-    """``key=value`` on the command line."""
+    """``key=value`` on the command line, the same in every task."""
 
-    run: str = MISSING  # the run folder
-    input: str = "-"  # a file; - is standard input
-    output: str = "-"  # a file; - is standard output
-    device: str = "auto"
-    batch_tokens: int = 4096
-    batch_sentences: int = 256
-
-
-def main(task: str, options: type[Options], answer: Callable[[Any, Any, Iterable[str]], Iterator[str]]) -> None:
-    """Parse the command line, and write what ``answer(options, predictor, lines)`` makes of the lines."""
-    try:
-        chosen = parse(task, options, sys.argv[1:])
-        predictor = Predictor(task, chosen)
-        with source(chosen.input) as lines:
-            answers = answer(chosen, predictor, lines)
-            if chosen.output == "-":
-                for text in answers:
-                    print(text, flush=True)
-            else:
-                write_with(Path(chosen.output), lambda beside: beside.write_text("".join(f"{a}\n" for a in answers)))
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-    except BrokenPipeError:
-        sys.stderr.close()
+    run: str = option(..., "the folder of the run whose model answers", "runs/sentiment/2026-01-31_12-00-00-000000-0a1b2c3d")
+    input: str = option("-", "the file to read; - is standard input", "lines.txt")
+    output: str = option("-", "the file to write; - is standard output", "answers/lines.jsonl")
+    format: str = option(
+        "default", "json: one JSON object per line with input, prediction and score", "json", choices=("default", "json")
+    )
+    device: str = option("auto", "auto, cpu, cuda or mps", "cpu")
+    max_length: int = option(10_000, "the maximum number of tokens per line; longer lines are cut", "500", minimum=2)
+    batch_tokens: int = option(4096, "the maximum number of tokens per batch, padding included", "1000")
+    batch_sentences: int = option(256, "the maximum number of lines per batch", "32")
 
 
-def parse(task: str, options: type[Options], arguments: list[str]) -> Any:
-    """The options; a key that is none of them, or a value of another type, is told."""
-    keys = ", ".join(options.__dataclass_fields__)
-    usage = f"python -m tasks.{task}.predict run=DIR takes key=value for {keys}"
-    if any(argument in ("-h", "--help") for argument in arguments):
-        print(usage)
-        sys.exit(0)
-    for argument in arguments:
-        key, equals, _ = argument.partition("=")
-        if not equals or key not in options.__dataclass_fields__:
-            raise InputError(f"'{argument}' is no option: {usage}.")
-    try:
-        chosen = OmegaConf.merge(OmegaConf.structured(options), OmegaConf.from_cli(arguments))
-    except OmegaConfBaseException as error:
-        raise InputError(str(error).splitlines()[0]) from error
-    if OmegaConf.is_missing(chosen, "run"):
-        raise InputError(f"Which run? {usage}.")
-    return cast(Any, chosen)
+class Answer(NamedTuple):
+    """What a model predicts for one input."""
+
+    input: str
+    prediction: Any  # a label, the tagged words, or a text
+    score: float  # the higher, the more certain; a task says what it is
+    details: Any = None  # what else a task knows
+
+    def as_json(self) -> str:
+        """The fields that all tasks share."""
+        row = {"input": self.input, "prediction": self.prediction, "score": round(self.score, 4)}
+        return json.dumps(row, ensure_ascii=False, allow_nan=False)
 
 
-def source(name: str) -> Any:
-    """Lines of a file or of standard input, without their ends."""
-    if name == "-":
-        return nullcontext(line for _, line in decoded_lines("standard input", sys.stdin.buffer))
-    if not Path(name).is_file():
-        raise InputError(f"input={name}: there is no such file.")
-    return nullcontext(line for _, line in decoded_lines(name, Path(name).open("rb")))
-
-
-class Predictor:
-    """A trained model that reads examples.
+class Predictor(ABC):
+    """A trained model that answers; ``predict(["..."])`` gives an ``Answer`` for each input.
 
     Args:
-        task: the name of the task; a run of another task is refused.
-        options: where the run is, and how to read.
+        options: the run folder, and how to read and answer.
+
+    Raises:
+        InputError: the run folder is damaged or of another task, or an option is wrong.
     """
 
-    def __init__(self, task: str, options: Options) -> None:
+    task: ClassVar[str]
+    options_type: ClassVar[type[Options]] = Options
+    unit: ClassVar[str] = "line"  # the name of an input, in warnings
+
+    def __init__(self, options: Any) -> None:
         from training.device import choose_device, choose_precision
         from training.load import load
 
+        check(options)
         self.options, self.device = options, choose_device(options.device)
         self.cfg, self.codec, self.model = load(Path(options.run), self.device)
-        if self.cfg.task != task:
-            raise InputError(f"{options.run} is a run of {self.cfg.task}: use python -m tasks.{self.cfg.task}.predict.")
-        self.precision = choose_precision(self.cfg.trainer.precision, self.device)
+        if self.cfg.get("task") != self.task:
+            task = self.cfg.get("task")
+            raise InputError(f"{options.run} is a run of {task}: use python -m tasks.{task}.predict.")
+        precision = self.cfg.get("trainer", {}).get("precision", "auto")
+        self.precision = choose_precision(str(precision), self.device)
+        self.codec.limit_length(options.max_length)
+        self.answered = 0
 
-    def predict(self, lines: Iterable[str]) -> Iterator[tuple[Any, Any]]:
-        """Every line, as an example, with what the model says of it."""
-        return self.predict_examples(map(self.codec.unlabelled, lines))
+    def predict(self, inputs: Iterable[str]) -> list[Answer]:
+        """The answers to some texts, in their order."""
+        return list(self.answers(map(self.example, inputs)))
 
-    def predict_examples(self, examples: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
-        """Every example with what the model says of it; read as they come, some thousands at a time."""
+    def example(self, text: str) -> Any:
+        """A text as the codec's kind of example."""
+        return self.codec.unlabelled(text)
+
+    def read(self, chunks: Iterator[Lines], name: str) -> Iterator[Iterable[Any]]:
+        """The examples in every chunk of lines; ``name`` stands for the input in errors."""
+        for chunk in chunks:
+            yield (self.example(line) for _, line in chunk)
+
+    def answers(self, examples: Iterable[Any]) -> Iterator[Answer]:
+        """The answers to examples, some thousands at a time."""
+        for portion in portions(examples):
+            answers = self.answer_all(portion)
+            self.answered += len(portion)
+            if not all(math.isfinite(answer.score) for answer in answers):
+                raise InputError(f"{self.options.run}: the model's scores are NaN or infinite: train it again.")
+            yield from answers
+
+    def answer_all(self, examples: list[Any]) -> list[Answer]:
+        predictions = self.codec.decode(self.run_model(examples, self.model.predict))
+        return list(map(self.answer, examples, predictions))
+
+    def run_model(self, examples: list[Any], method: Any) -> list[Any]:
+        """What a method of the model gives for every example, with warnings about inputs that it cannot read well."""
         from data.corpus import Split
-        from training.inference import predict_split
+        from training.inference import predict_rows
 
-        examples = iter(examples)
-        while chunk := list(islice(examples, EXAMPLES_AT_A_TIME)):
-            split = Split.of(chunk, self.codec)
-            sizes = (self.options.batch_tokens, self.options.batch_sentences)
-            yield from zip(
-                chunk, predict_split(self.model, self.codec, split, self.device, self.precision, *sizes), strict=True
+        split = Split.of(examples, self.codec)
+        self.warn(split.encoded)
+        sizes = (self.options.batch_tokens, self.options.batch_sentences)
+        return predict_rows(method, split, self.device, self.precision, *sizes)
+
+    def warn(self, encoded: Any) -> None:
+        """Report inputs that were cut, and those that are mostly unknown to the model."""
+        if encoded.num_cut:
+            limit = self.codec.max_length
+            self.report(encoded.num_cut, len(encoded.lengths), f"longer than max_length={limit} tokens: cut")
+        shares = unknown_shares(encoded.embedded)
+        if unknown := [row for row, share in enumerate(shares) if share > 0.5]:
+            self.report(len(unknown), len(shares), "mostly unknown to the model: do not rely on the answer", unknown[0])
+
+    def report(self, number: int, total: int, what: str, first: int = 0) -> None:
+        start = self.answered + 1
+        where = f"{self.unit} {start + first}"
+        if total > 1:
+            where = f"{number} of {self.unit}s {start} to {self.answered + total}"
+            where += f" (first: {start + first})" if first else ""
+        print(f"warning: {where}: {what}", file=sys.stderr)
+
+    @abstractmethod
+    def answer(self, example: Any, prediction: Any) -> Answer: ...
+
+    @abstractmethod
+    def write(self, answer: Answer) -> Iterator[str]:
+        """The lines of an answer in the task's own format."""
+
+
+def unknown_shares(embedded: Any) -> list[float]:
+    """The fraction of unknown tokens in every row of at least two."""
+    import numpy as np
+
+    from data.vocabulary import UNK
+
+    totals = np.concatenate([[0], np.cumsum(embedded.values == UNK)])[embedded.offsets]
+    return [count / length if length > 1 else 0.0 for count, length in zip(np.diff(totals), embedded.lengths, strict=True)]
+
+
+@dataclass
+class SearchOptions(Options):
+    """Those of every task, and those of a beam search."""
+
+    max_length: int = option(1000, "the maximum number of tokens per line; longer lines are cut", "200", minimum=2)
+    beam: int | None = option(None, "the width of the beam search; none: as in the run", "1", maximum=1000)
+    n_best: int = option(1, "how many texts per line; more than 1 gives a JSON list per line", "3", maximum=1000)
+
+
+class SearchPredictor(Predictor):
+    """A model that writes text, found by a beam search. The score is the one that the search ranks texts by."""
+
+    options_type = SearchOptions
+    text_name: ClassVar[str]  # the key of a text in an n-best list
+
+    def __init__(self, options: Any) -> None:
+        super().__init__(options)
+        search: Any = self.model.search
+        search.beam = search.beam if options.beam is None else options.beam
+        if options.n_best > search.beam:
+            raise InputError(
+                f"n_best={options.n_best}, beam={search.beam}: a beam of k finds up to k texts: give n_best <= beam."
             )
+
+    def answer(self, example: Any, prediction: Any) -> Answer:
+        best = self.best(example, prediction)[: self.options.n_best]
+        return Answer(self.text_of(example), *best[0], details=best)
+
+    def best(self, example: Any, prediction: Any) -> Sequence[tuple[str, float]]:
+        """The texts with their scores, best first."""
+        return prediction.alternatives
+
+    @abstractmethod
+    def text_of(self, example: Any) -> str: ...
+
+    def write(self, answer: Answer) -> Iterator[str]:
+        if self.options.n_best == 1:
+            yield answer.prediction
+        else:
+            rows = [{self.text_name: text, "score": score} for text, score in answer.details]
+            yield json.dumps(rows, ensure_ascii=False, allow_nan=False)
+
+
+def main(predictor_type: type[Predictor], purpose: str | None) -> None:
+    """Parse the command line, and answer every line of the input; errors are one sentence, without a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    try:
+        answer_input(predictor_type, purpose or "")
+    except InputError as error:
+        stop(f"error: {error}", 2)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader has ended, and wants nothing more
+    except OSError as error:
+        stop(f"error: {error.filename or 'input or output'}: {error.strerror}", 2)
+    except MemoryError:
+        stop("error: out of memory: lower batch_tokens, batch_sentences or max_length", 1)
+    except KeyboardInterrupt:
+        stop("", INTERRUPTED)
+
+
+def stop(message: str, code: int) -> None:
+    print(message, file=sys.stderr)
+    sys.exit(code)
+
+
+def answer_input(predictor_type: type[Predictor], purpose: str) -> None:
+    command = f"python -m tasks.{predictor_type.task}.predict"
+    options = parse(predictor_type.options_type, sys.argv[1:], command, purpose.strip())
+    with opened_input(options.input) as stream:
+        if options.output != "-":
+            prepare_output(options.output)
+        choose_wait_policy()  # before torch is imported
+        predictor = predictor_type(options)
+        name = "standard input" if options.input == "-" else options.input
+        chunks = read_chunks(stream, name, prompt(options, stream))
+        answers = (answer for examples in predictor.read(chunks, name) for answer in predictor.answers(examples))
+        as_json = options.format == "json"
+        lines = (line for answer in answers for line in ([answer.as_json()] if as_json else predictor.write(answer)))
+        write_lines(options.output, lines)
+
+
+def prompt(options: Options, stream: Any) -> Any:
+    """What to do before waiting for a line: ask for one, if a person types them."""
+    if options.input != "-" or not stream.isatty():
+        return lambda: None
+    print("Enter one input per line; Ctrl-D ends.", file=sys.stderr)
+    return lambda: print("> ", end="", file=sys.stderr, flush=True)

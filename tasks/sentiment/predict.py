@@ -1,18 +1,28 @@
 """Label lines with a trained classifier: ``python -m tasks.sentiment.predict run=DIR < lines``.
 
-Reads a text a line and writes a JSON object a line: the label and the probability of every label.
+Reads one text per line and writes one JSON object per line, with the label and the probability of every label.
+With format=json, the score is the probability of the label.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from typing import Any
 
-from training.predict import Options, Predictor, main
+from training.predict import Answer, Predictor, main
 
 
-def answer(options: Options, predictor: Predictor, lines: Iterable[str]) -> Iterator[str]:
-    for _, said in predictor.predict(lines):
-        yield json.dumps({"label": said.label, "probabilities": said.probabilities}, ensure_ascii=False)
+class SentimentPredictor(Predictor):
+    """Texts -> labels; ``details`` are the probabilities of all labels."""
+
+    task = "sentiment"
+
+    def answer(self, example: Any, prediction: Any) -> Answer:
+        probabilities = prediction.probabilities
+        return Answer(example.text, prediction.label, probabilities[prediction.label], probabilities)
+
+    def write(self, answer: Answer) -> Iterator[str]:
+        yield json.dumps({"label": answer.prediction, "probabilities": answer.details}, ensure_ascii=False)
 
 
 if __name__ == "__main__":
-    main("sentiment", Options, answer)
+    main(SentimentPredictor, __doc__)

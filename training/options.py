@@ -1,0 +1,84 @@
+"""``key=value`` options of a command: declared once, parsed, checked and explained. Values are taken as they stand."""
+
+import difflib
+import sys
+from collections.abc import Sequence
+from dataclasses import MISSING, Field, field, fields
+from typing import Any, TypeVar, get_type_hints
+
+from data.errors import InputError, shorten
+
+Options = TypeVar("Options")
+
+
+def option(
+    default: Any, help: str, example: str = "", choices: Sequence[str] = (), minimum: int = 1, maximum: int = 10**9
+) -> Any:
+    """A field of a dataclass of options. ``...`` in place of a default marks a required option."""
+    metadata = {"help": help, "example": example, "choices": choices, "minimum": minimum, "maximum": maximum}
+    return field(metadata=metadata) if default is ... else field(default=default, metadata=metadata)
+
+
+def parse(options: type[Options], arguments: Sequence[str], command: str, purpose: str) -> Options:
+    """The options of a command line; ``--help`` prints what they mean and ends the program.
+
+    Raises:
+        InputError: a key is unknown, a required one is missing, or a value is not what its key takes.
+    """
+    if any(argument in ("-h", "--help") for argument in arguments):
+        print(help_text(options, command, purpose))
+        sys.exit(0)
+    known = {one.name: one for one in fields(options)}  # type: ignore[arg-type]
+    given = {}
+    for argument in arguments:
+        key, equals, value = argument.partition("=")
+        if not equals or key not in known:
+            near = difflib.get_close_matches(key.lstrip("-"), known, n=1)
+            hint = f"did you mean {near[0]}=?" if near else f"the options are {', '.join(f'{name}=' for name in known)}."
+            raise InputError(f"'{shorten(argument)}' is not an option; {hint}")
+        given[key] = converted(key, value, get_type_hints(options)[key])
+    for key, one in known.items():
+        if one.default is MISSING and not given.get(key):
+            raise InputError(f"{key}= is missing: {command} {key}={one.metadata['example']}")
+    chosen = options(**given)
+    check(chosen)
+    return chosen
+
+
+def converted(key: str, value: str, hint: Any) -> Any:
+    """A value as text, or as a whole number where the option is one."""
+    if hint is str:
+        return value
+    if value == "null" and hint != int:
+        return None
+    if not value.isascii() or not value.isdigit() or len(value) > 12:
+        raise InputError(f"{key}={shorten(value)}: must be a whole number.")
+    return int(value)
+
+
+def check(options: Any) -> None:
+    """Raise where a value is not one of its choices, or out of its range."""
+    for one in fields(options):
+        value, rules = getattr(options, one.name), one.metadata
+        if rules["choices"] and value not in rules["choices"]:
+            near = difflib.get_close_matches(str(value), rules["choices"], n=1)
+            hint = f" (did you mean {near[0]}?)" if near else ""
+            choices = f"{', '.join(rules['choices'][:-1])} or {rules['choices'][-1]}"
+            raise InputError(f"{one.name}={shorten(value)}: choose {choices}{hint}.")
+        if isinstance(value, int) and not rules["minimum"] <= value <= rules["maximum"]:
+            raise InputError(f"{one.name}={value}: must be from {rules['minimum']} to {rules['maximum']:,}.")
+
+
+def help_text(options: type, command: str, purpose: str) -> str:
+    """What a command does, and a line or two for each of its options."""
+    lines = [f"{command} run=DIR [key=value ...]", "", purpose, ""]
+    for one in fields(options):
+        lines.append(f"  {one.name:<16} {one.metadata['help']}")
+        lines.append(f"  {'':<16} {default_text(one)}; example: {one.name}={one.metadata['example']}")
+    return "\n".join(lines)
+
+
+def default_text(one: "Field[Any]") -> str:
+    if one.default is MISSING:
+        return "required"
+    return f"default: {'none' if one.default is None else one.default}"
