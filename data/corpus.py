@@ -109,6 +109,11 @@ class Codec(ABC, Generic[Example]):
         """The training split of the epoch with this seed; the same in every epoch unless a codec samples."""
         return encoded
 
+    def limit_length(self, max_length: int) -> None:
+        """Cut rows to a maximum length from now on, or to the codec's own where that is less."""
+        own = getattr(self, "max_length", None)
+        self.max_length = max_length if own is None else min(own, max_length)
+
     @abstractmethod
     def unlabelled(self, line: str) -> Example:
         """An example from an input line, with placeholder targets."""

@@ -182,6 +182,10 @@ class TranslationCodec(Codec[SentencePair]):
             num_cut,
         )
 
+    def limit_length(self, max_length: int) -> None:
+        super().limit_length(max_length)
+        self.source.max_length = self.max_length
+
     def unlabelled(self, line: str) -> SentencePair:
         return SentencePair(line, "")
 

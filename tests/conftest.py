@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 from hydra import compose, initialize
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 import training.folders
 from data.batch import Batch
@@ -126,3 +127,41 @@ def assert_learns(model: TaskModel, batch: Batch, steps: int) -> None:
         optimizer.step()
         losses.append(loss.total.item() / loss.number)
     assert min(losses) < 0.9 * losses[0]
+    assert losses[-1] < 0.5 * losses[0]
+
+
+TASKS = ("sentiment", "tagging", "translation")
+FEW_ROWS = ["data.sizes.train=40", "data.sizes.validation=10", "data.sizes.test=10"]
+PARTS = {
+    "sentiment": ["pooling=max_mean", "codec.min_count=1"],
+    "tagging": ["characters=ngrams_convolution", "head=crf"],
+    "translation": ["codec.tokenizer.vocab_size=120", "model.decoder.hidden_size=8"],
+}
+
+
+def save_run(task: str, folder: Path) -> None:
+    """The files of a run that ended after no step."""
+    GlobalHydra.instance().clear()
+    with initialize(version_base="1.3", config_path="../conf"):
+        cfg = compose(task, overrides=[*SMALL, *FEW_ROWS, *PARTS[task]])
+    from data.corpus import Corpus
+    from training.build import build
+    from training.checkpoint import save_weights
+    from training.checksums import write_checksums
+
+    codec = build(cfg.codec)
+    corpus = Corpus(build(cfg.data), codec, **cfg.split)
+    folder.mkdir()
+    codec.save(folder)
+    save_weights(build(cfg.model, **corpus.sizes), folder)
+    (folder / training.folders.CONFIG).write_text(OmegaConf.to_yaml(cfg, resolve=True))
+    write_checksums(folder, codec)
+
+
+@pytest.fixture(scope="session")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A run folder of every task."""
+    folder = tmp_path_factory.mktemp("runs")
+    for task in TASKS:
+        save_run(task, folder / task)
+    return {task: folder / task for task in TASKS}

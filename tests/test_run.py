@@ -297,44 +297,4 @@ def test_resume_finds_the_unfinished_run_by_itself(
     assert run_name(_root_=resumed) != folder.name
 
 
-def test_predict_needs_only_the_run_folder(launch: Callable, files: list[str], tmp_path: Path) -> None:
-    folder = launch("sentiment", *files).rename(tmp_path / "moved")
-    lines = ["A warm film .", "", "A dull film and so on ."]
-    done = command(f"run={folder}", module="tasks.sentiment.predict", input="\n".join(lines))
-    answers = [json.loads(line) for line in done.stdout.splitlines()]
-    assert len(answers) == 3
-    for answer in answers:
-        assert answer["probabilities"].keys() == {"good", "bad"}
-        assert answer["label"] == max(answer["probabilities"], key=answer["probabilities"].get)
-    (tmp_path / "lines.txt").write_text("\n".join(lines))
-    done = command(
-        f"run={folder}", f"input={tmp_path / 'lines.txt'}", f"output={tmp_path / 'out.jsonl'}",
-        module="tasks.sentiment.predict",
-    )  # fmt: skip
-    assert done.returncode == 0 and (tmp_path / "out.jsonl").read_text().count("\n") == 3
-
-
-@pytest.mark.parametrize(
-    "arguments, said",
-    [
-        (["run=gone"], "gone is no run folder"),
-        (["rnu=x"], "'rnu=x' is no option"),
-        ([], "Which run?"),
-        (["run={empty}"], "has no model.safetensors"),
-    ],
-)
-def test_predict_says_what_is_wrong(composed: Callable, tmp_path: Path, arguments: list[str], said: str) -> None:
-    from omegaconf import OmegaConf
-
-    cfg = composed("sentiment")
-    (tmp_path / "config.yaml").write_text(OmegaConf.to_yaml(cfg, resolve=True))
-    for name in ("vocabulary.json", "labels.json"):
-        (tmp_path / name).write_text('["a", "b"]')
-    done = command(
-        *(argument.format(empty=tmp_path) for argument in arguments), module="tasks.sentiment.predict", input="x"
-    )
-    assert done.returncode == 2
-    assert said in done.stderr and "Traceback" not in done.stderr
-
-
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the commands above: small tensors gain nothing from threads

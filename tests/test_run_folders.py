@@ -11,50 +11,15 @@ import pytest
 import safetensors.torch
 import torch
 import yaml
-from conftest import SMALL
-from hydra import compose, initialize
-from hydra.core.global_hydra import GlobalHydra
+from conftest import TASKS
 from omegaconf import OmegaConf
 
-from data.corpus import Corpus
 from data.errors import InputError
-from training.build import build
-from training.checkpoint import save_weights
-from training.checksums import CHECKSUMS, write_checksums
+from training.checksums import CHECKSUMS
 from training.folders import CONFIG, WEIGHTS
 from training.load import load
 
 CPU = torch.device("cpu")
-TASKS = ("sentiment", "tagging", "translation")
-FEW_ROWS = ["data.sizes.train=40", "data.sizes.validation=10", "data.sizes.test=10"]
-PARTS = {
-    "sentiment": ["pooling=max_mean", "codec.min_count=1"],
-    "tagging": ["characters=ngrams_convolution", "head=crf"],
-    "translation": ["codec.tokenizer.vocab_size=120", "model.decoder.hidden_size=8"],
-}
-
-
-def save_run(task: str, folder: Path) -> None:
-    """The files of a run that ended after no step."""
-    GlobalHydra.instance().clear()
-    with initialize(version_base="1.3", config_path="../conf"):
-        cfg = compose(task, overrides=[*SMALL, *FEW_ROWS, *PARTS[task]])
-    codec = build(cfg.codec)
-    corpus = Corpus(build(cfg.data), codec, **cfg.split)
-    folder.mkdir()
-    codec.save(folder)
-    save_weights(build(cfg.model, **corpus.sizes), folder)
-    (folder / CONFIG).write_text(OmegaConf.to_yaml(cfg, resolve=True))
-    write_checksums(folder, codec)
-
-
-@pytest.fixture(scope="session")
-def saved(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A run folder of every task."""
-    folder = tmp_path_factory.mktemp("runs")
-    for task in TASKS:
-        save_run(task, folder / task)
-    return {task: folder / task for task in TASKS}
 
 
 @pytest.fixture

@@ -84,7 +84,7 @@ def tag(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
         capsys.readouterr()
         code = 0
         try:
-            predict.main("tagging", predict.TaggingOptions, predict.answer)
+            predict.main(predict.TaggingPredictor, predict.__doc__)
         except SystemExit as ended:
             code = int(ended.code or 0)
         return code, *capsys.readouterr()
@@ -298,9 +298,9 @@ def test_predict_reads_and_writes_text_and_conllu(launch: Callable[..., Path], t
     "argument, text, said",
     [
         ("writes=xml", "a", "writes=xml: choose conllu or text"),
-        ("reads=xml", "a", "reads=xml: choose auto, conllu or text"),
+        ("reads=xml", "a", "reads=xml: choose auto, conllu, text or raw"),
         ("reads=conllu", "# text = a\n1\ta\n", "standard input:2: 2 columns where CoNLL-U has 10"),
-        ("column=xpos", "a", "'column=xpos' is no option"),
+        ("column=xpos", "a", "'column=xpos' is not an option"),
     ],
 )
 def test_predict_says_what_is_wrong(

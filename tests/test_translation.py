@@ -1,6 +1,5 @@
 """Translation from pairs to scores: sub-words, decoders, loss, evaluation, and whole runs."""
 
-import io
 import json
 import random
 import subprocess
@@ -23,11 +22,9 @@ from data.tokenizers import CharacterTokenizer, SentencePieceTokenizer
 from data.translation import Hypothesis, Prediction, SentencePair, Translation, TranslationCodec
 from data.vocabulary import EOS
 from tasks.translation.evaluation import TranslationEvaluation
-from tasks.translation.predict import TranslationOptions, answer
 from training.bleu import bleu_by, translation_scores
 from training.build import build
 from training.loss import cross_entropy_of_output
-from training.predict import main
 
 WORDS = {
     "ein": "one",
@@ -296,13 +293,15 @@ def test_a_beam_of_one_is_greedy(translator: Callable, decoder: str) -> None:
 def test_attention_is_over_the_pieces_of_the_sentence(translator: Callable) -> None:
     model, corpus = translator("decoder=luong")
     model.eval()
-    for said in corpus.codec.decode(model.predict(corpus.splits["test"].encoded.batch(np.arange(5)))):
+    for said in corpus.codec.decode(model.predict_with_attention(corpus.splits["test"].encoded.batch(np.arange(5)))):
         weights = np.array(said.attention)
         assert weights.shape == (len(said.target_pieces), len(said.source_pieces))
         assert np.allclose(weights.sum(axis=1), 1, atol=1e-5)
     model, corpus = translator("decoder=plain")
     model.eval()
-    assert not any(any(row) for row in model.predict(corpus.splits["test"].encoded.batch(np.arange(2)))[0].attention)
+    assert not any(
+        any(row) for row in model.predict_with_attention(corpus.splits["test"].encoded.batch(np.arange(2)))[0].attention
+    )
 
 
 def test_tied_weights_are_one(translator: Callable) -> None:
@@ -391,39 +390,3 @@ def test_a_run_leaves_scores_texts_and_pictures(launch: Callable, parallel: list
     again = launch("translation", *sampled, "evaluation.attention_maps=0", folder="again")
     for name in ("model.safetensors", "pieces/tokenizer.model", "hypotheses.txt"):
         assert (folder / name).read_bytes() == (again / name).read_bytes()
-
-
-@pytest.fixture
-def predicted(launch: Callable, parallel: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture):
-    """``predicted(lines, *options)``: what the command writes."""
-    folder = launch("translation", *parallel, "trainer.max_epochs=1", "evaluation.attention_maps=0").rename(
-        Path(parallel[1][11:]).parent / "moved"
-    )
-
-    def command(lines: str, *options: str) -> list[str]:
-        capsys.readouterr()
-        monkeypatch.setattr(sys, "argv", ["predict", f"run={folder}", *options])
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(lines.encode())))
-        main("translation", TranslationOptions, answer)
-        return capsys.readouterr().out.split("\n")[:-1]
-
-    yield command
-
-
-def test_lines_are_translated_with_the_run_folder_alone(predicted: Callable, capsys: pytest.CaptureFixture) -> None:
-    lines = "zwei Haus\n\nrot\n  \nzwei Haus"
-    said = predicted(lines)
-    assert len(said) == 5 and said[1] == said[3] == "" and said[0] == said[4]
-    assert predicted("zwei Haus") == said[:1]
-    lists = [json.loads(line) for line in predicted(lines, "n_best=3", "beam=4")]
-    assert lists[1] == [{"translation": "", "score": 0.0}]
-    assert [[found["score"] for found in one] == sorted((f["score"] for f in one), reverse=True) for one in lists]
-    assert 1 <= len(lists[0]) <= 3
-    for wrong, sentence in (
-        (["n_best=9"], "n_best=9, beam=5: a beam of k finds up to k translations"),
-        (["beam=0"], "n_best=1, beam=0"),
-        (["beam=wide"], "wide"),
-    ):
-        with pytest.raises(SystemExit):
-            predicted(lines, *wrong)
-        assert sentence in capsys.readouterr().err

@@ -41,11 +41,19 @@ class GenerativeModel(TaskModel):
         )
 
     def predict(self, batch: Batch) -> list[Prediction]:
+        """The n best of a beam search."""
+        return self.search_batch(batch, with_attention=False)
+
+    def predict_with_attention(self, batch: Batch) -> list[Prediction]:
         """The n best of a beam search, and the attention weights of the best of each."""
+        return self.search_batch(batch, with_attention=True)
+
+    def search_batch(self, batch: Batch, with_attention: bool) -> list[Prediction]:
         with torch.autocast(batch.targets.device.type, enabled=False):  # near ties must not depend on rounding
             memory, state = self.encode(batch)
             found = self.generator.search(self.search, memory, state, self.max_lengths(batch))
-            attention = self.generator.attention([nbest[0].tokens for nbest in found], memory, state)
+            best = [nbest[0].tokens for nbest in found]
+            attention = self.generator.attention(best, memory, state) if with_attention else [[] for _ in best]
         sources = [tokens[mask].tolist() for tokens, mask in zip(batch.tokens, batch.mask, strict=True)]
         nbests = [[Hypothesis(tokens, score) for tokens, score, _ in nbest] for nbest in found]
         return list(map(Prediction, sources, nbests, attention))

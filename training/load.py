@@ -19,6 +19,7 @@ from training.checksums import verify_checksums
 from training.folders import CONFIG, WEIGHTS
 from training.model import TaskModel
 
+TASKS = Path(__file__).parents[1] / "tasks"
 LARGEST_CONFIG = 100_000  # bytes
 DEEPEST_CONFIG = 30  # nested nodes
 DTYPES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16", torch.int64: "I64", torch.bool: "BOOL"}
@@ -45,6 +46,19 @@ def load(directory: Path, device: torch.device) -> tuple[DictConfig, Codec[Any],
     except InputError as error:
         raise error if str(directory) in str(error) else InputError(f"{directory / CONFIG}: {error}") from error
     return cfg, codec, model.to(device).eval()
+
+
+def load_task(directory: Path) -> str:
+    """The name of the task of a run.
+
+    Raises:
+        InputError: it is not a task of this suite.
+    """
+    task = load_config(directory).get("task")
+    known = sorted(path.parent.name for path in TASKS.glob("*/predict.py"))
+    if task not in known:
+        raise InputError(f"{directory / CONFIG}: task={shorten(task)}: the tasks are {', '.join(known)}.")
+    return str(task)
 
 
 def load_model(cfg: DictConfig, sizes: dict[str, int], directory: Path) -> TaskModel:

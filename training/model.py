@@ -29,6 +29,10 @@ class TaskModel(nn.Module, ABC):
     def predict(self, batch: Batch) -> list[Any]:
         """One prediction a sentence, as the task's codec decodes them."""
 
+    def predict_with_attention(self, batch: Batch) -> list[Any]:
+        """As ``predict``, with attention weights where the model has any; their size is the square of the length."""
+        return self.predict(batch)
+
     def predict_greedy(self, batch: Batch) -> list[Any]:
         """The same at less cost, for a look after every epoch, where a task has such a way."""
         return self.predict(batch)

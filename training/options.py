@@ -34,7 +34,7 @@ def parse(options: type[Options], arguments: Sequence[str], command: str, purpos
         key, equals, value = argument.partition("=")
         if not equals or key not in known:
             near = difflib.get_close_matches(key.lstrip("-"), known, n=1)
-            hint = f"did you mean {near[0]}=?" if near else f"the options are {', '.join(f'{name}=' for name in known)}."
+            hint = f"did you mean {near[0]}=?" if near else f"the options are {', '.join(known)}."
             raise InputError(f"'{shorten(argument)}' is not an option; {hint}")
         given[key] = converted(key, value, get_type_hints(options)[key])
     for key, one in known.items():
@@ -49,7 +49,7 @@ def converted(key: str, value: str, hint: Any) -> Any:
     """A value as text, or as a whole number where the option is one."""
     if hint is str:
         return value
-    if value == "null" and hint != int:
+    if value == "null" and hint is not int:
         return None
     if not value.isascii() or not value.isdigit() or len(value) > 12:
         raise InputError(f"{key}={shorten(value)}: must be a whole number.")

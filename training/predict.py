@@ -5,15 +5,16 @@ import math
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
 
 from data.errors import InputError
 from training.options import check, option, parse
-from training.streams import Lines, opened_input, portions, prepare_output, read_chunks, write_lines
+from training.streams import Lines, is_live, opened_input, portions, prepare_output, read_chunks, write_lines
 from training.waiting import choose_wait_policy
 
+SPACE = "\u2581"  # a space, as a piece of SentencePiece
 INTERRUPTED = 130  # exit code after Ctrl-C
 
 
@@ -21,11 +22,16 @@ INTERRUPTED = 130  # exit code after Ctrl-C
 class Options:
     """``key=value`` on the command line, the same in every task."""
 
-    run: str = option(..., "the folder of the run whose model answers", "runs/sentiment/2026-01-31_12-00-00-000000-0a1b2c3d")
+    run: str = option(
+        ..., "the folder of the run whose model answers", "runs/sentiment/2026-01-31_12-00-00-000000-0a1b2c3d"
+    )
     input: str = option("-", "the file to read; - is standard input", "lines.txt")
     output: str = option("-", "the file to write; - is standard output", "answers/lines.jsonl")
     format: str = option(
-        "default", "json: one JSON object per line with input, prediction and score", "json", choices=("default", "json")
+        "default",
+        "json: JSON objects with input, prediction and score",
+        "json",
+        choices=("default", "json"),
     )
     device: str = option("auto", "auto, cpu, cuda or mps", "cpu")
     max_length: int = option(10_000, "the maximum number of tokens per line; longer lines are cut", "500", minimum=2)
@@ -76,6 +82,15 @@ class Predictor(ABC):
         self.codec.limit_length(options.max_length)
         self.answered = 0
 
+    @classmethod
+    def of(cls, run: str, **options: Any) -> Self:
+        """The predictor of a run folder, with options by name."""
+        known = [one.name for one in fields(cls.options_type)]
+        for name in options:
+            if name not in known:
+                raise InputError(f"'{name}' is not an option: the options are {', '.join(known)}.")
+        return cls(cls.options_type(run=run, **options))
+
     def predict(self, inputs: Iterable[str]) -> list[Answer]:
         """The answers to some texts, in their order."""
         return list(self.answers(map(self.example, inputs)))
@@ -84,8 +99,14 @@ class Predictor(ABC):
         """A text as the codec's kind of example."""
         return self.codec.unlabelled(text)
 
-    def read(self, chunks: Iterator[Lines], name: str) -> Iterator[Iterable[Any]]:
-        """The examples in every chunk of lines; ``name`` stands for the input in errors."""
+    def read(self, chunks: Iterator[Lines], name: str, live: bool) -> Iterator[Iterable[Any]]:
+        """The examples in every chunk of lines.
+
+        Args:
+            chunks: all lines of a file, or those of a live stream that arrive together.
+            name: stands for the input in errors.
+            live: more chunks may follow later.
+        """
         for chunk in chunks:
             yield (self.example(line) for _, line in chunk)
 
@@ -117,7 +138,7 @@ class Predictor(ABC):
         if encoded.num_cut:
             limit = self.codec.max_length
             self.report(encoded.num_cut, len(encoded.lengths), f"longer than max_length={limit} tokens: cut")
-        shares = unknown_shares(encoded.embedded)
+        shares = unknown_shares(encoded.embedded, self.codec)
         if unknown := [row for row, share in enumerate(shares) if share > 0.5]:
             self.report(len(unknown), len(shares), "mostly unknown to the model: do not rely on the answer", unknown[0])
 
@@ -137,14 +158,17 @@ class Predictor(ABC):
         """The lines of an answer in the task's own format."""
 
 
-def unknown_shares(embedded: Any) -> list[float]:
-    """The fraction of unknown tokens in every row of at least two."""
+def unknown_shares(embedded: Any, codec: Any) -> list[float]:
+    """The fraction of unknown tokens in every row of at least two tokens; spaces and sentence ends are not counted."""
     import numpy as np
 
-    from data.vocabulary import UNK
+    from data.vocabulary import EOS, UNK
 
-    totals = np.concatenate([[0], np.cumsum(embedded.values == UNK)])[embedded.offsets]
-    return [count / length if length > 1 else 0.0 for count, length in zip(np.diff(totals), embedded.lengths, strict=True)]
+    vocabulary = getattr(getattr(codec, "source", codec), "vocabulary", None)
+    ignored = [EOS] if vocabulary is None else [EOS, vocabulary.ids.get(SPACE, EOS)]
+    kinds = np.stack([embedded.values == UNK, ~np.isin(embedded.values, ignored)])
+    sums = np.pad(np.cumsum(kinds, axis=1), ((0, 0), (1, 0)))[:, embedded.offsets]
+    return [unknown / counted if counted > 1 else 0.0 for unknown, counted in np.diff(sums, axis=1).T.tolist()]
 
 
 @dataclass
@@ -224,7 +248,8 @@ def answer_input(predictor_type: type[Predictor], purpose: str) -> None:
         predictor = predictor_type(options)
         name = "standard input" if options.input == "-" else options.input
         chunks = read_chunks(stream, name, prompt(options, stream))
-        answers = (answer for examples in predictor.read(chunks, name) for answer in predictor.answers(examples))
+        examples = predictor.read(chunks, name, is_live(stream))
+        answers = (answer for some in examples for answer in predictor.answers(some))
         as_json = options.format == "json"
         lines = (line for answer in answers for line in ([answer.as_json()] if as_json else predictor.write(answer)))
         write_lines(options.output, lines)

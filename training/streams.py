@@ -50,7 +50,7 @@ def arriving_lines(descriptor: int, name: str, before_waiting: Callable[[], None
     while not ended:
         before_waiting()
         complete = 0
-        while complete < EXAMPLES_AT_A_TIME and (not complete or select.select([descriptor], [], [], SECONDS_TO_WAIT)[0]):
+        while not complete or (complete < EXAMPLES_AT_A_TIME and is_ready(descriptor)):
             data = os.read(descriptor, 1 << 16)
             if ended := not data:
                 break
@@ -65,6 +65,11 @@ def arriving_lines(descriptor: int, name: str, before_waiting: Callable[[], None
             yield [bytes(line) for line in lines]
 
 
+def is_ready(descriptor: int) -> bool:
+    """Whether more arrives within a few milliseconds."""
+    return bool(select.select([descriptor], [], [], SECONDS_TO_WAIT)[0])
+
+
 def portions(items: Iterable[Item]) -> Iterator[list[Item]]:
     """Some thousands at a time. Where reading fails, what was read before comes first, then the error."""
     items, error = iter(items), None
@@ -72,7 +77,7 @@ def portions(items: Iterable[Item]) -> Iterator[list[Item]]:
         portion: list[Item] = []
         try:
             for item in islice(items, EXAMPLES_AT_A_TIME):
-                portion.append(item)  # noqa: PERF402 - what precedes an error is kept
+                portion.append(item)
         except InputError as found:
             error = found
         if portion:

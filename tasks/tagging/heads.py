@@ -26,6 +26,10 @@ class Head(nn.Module, ABC):
     def decode(self, scores: Tensor, mask: Tensor) -> Tensor:
         """The predicted tags: ([B, T, K], [B, T]) -> [B, T]."""
 
+    @abstractmethod
+    def log_probability(self, scores: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
+        """log p(tags) of every sentence: ([B, T, K], [B, T], [B, T]) -> [B]."""
+
 
 class SoftmaxHead(Head):
     """Every word's tag independently.
@@ -45,6 +49,10 @@ class SoftmaxHead(Head):
     def decode(self, scores: Tensor, mask: Tensor) -> Tensor:
         return scores.argmax(dim=-1)
 
+    def log_probability(self, scores: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
+        chosen = scores.float().log_softmax(dim=-1).gather(2, tags.unsqueeze(2)).squeeze(2)
+        return chosen.masked_fill(~mask, 0.0).sum(dim=1)
+
 
 class CRFHead(Head):
     """The tags of a sentence jointly, in a linear chain (Huang et al., 2015)."""
@@ -58,3 +66,6 @@ class CRFHead(Head):
 
     def decode(self, scores: Tensor, mask: Tensor) -> Tensor:
         return self.crf.decode(scores, mask)
+
+    def log_probability(self, scores: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
+        return self.crf.log_likelihood(scores, tags, mask)

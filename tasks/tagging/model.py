@@ -63,5 +63,16 @@ class Tagger(TaskModel):
 
     def predict(self, batch: TaggingBatch) -> list[list[int]]:  # type: ignore[override]
         """The ids of the tags of every sentence."""
-        best = self.head.decode(self(batch), batch.mask)
-        return [tags[:length] for tags, length in zip(best.tolist(), batch.mask.sum(dim=1).tolist(), strict=True)]
+        return without_padding(self.head.decode(self(batch), batch.mask), batch.mask)
+
+    def predict_scored(self, batch: TaggingBatch) -> list[tuple[list[int], float]]:
+        """The ids of the tags of every sentence and their log-probability."""
+        scores = self(batch)
+        tags = self.head.decode(scores, batch.mask)
+        log_probabilities = self.head.log_probability(scores, tags, batch.mask).tolist()
+        return list(zip(without_padding(tags, batch.mask), log_probabilities, strict=True))
+
+
+def without_padding(tags: Tensor, mask: Tensor) -> list[list[int]]:
+    """[B, T] -> a list per sentence, as long as the sentence."""
+    return [row[:length] for row, length in zip(tags.tolist(), mask.sum(dim=1).tolist(), strict=True)]

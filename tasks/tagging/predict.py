@@ -1,9 +1,9 @@
 """Tag sentences with a trained tagger: ``python -m tasks.tagging.predict run=DIR < sentences``.
 
-Reads CoNLL-U, or one sentence per line with spaces between its words, or with reads=raw one text per line that is split
-into words and punctuation. Writes CoNLL-U, the tags in their column and all else as it was, or, with writes=text, a line
-of word/TAG per sentence. A line without words is answered by an empty line there, and by nothing in CoNLL-U, where no
-sentence is empty. With format=json, the score is the probability per word, the geometric mean of the sentence.
+Reads CoNLL-U, or one sentence per line with spaces between its words, or, with reads=raw, one text per line, which is
+split into words and punctuation. Writes CoNLL-U, the tags in their column and all else as it was, or, with writes=text,
+a line of word/TAG per sentence. A line without words is answered by an empty line there, and by nothing in CoNLL-U,
+where no sentence is empty. With format=json, the score is the probability per word, the geometric mean of the sentence.
 """
 
 from collections.abc import Iterable, Iterator
@@ -22,7 +22,7 @@ from training.streams import Lines
 class TaggingOptions(Options):
     """Those of every task, and which formats are read and written."""
 
-    max_length: int = option(10_000, "the maximum number of words; longer sentences are tagged in parts", "500", minimum=2)
+    max_length: int = option(10_000, "the maximum number of words; longer sentences are split", "500", minimum=2)
     reads: str = option(
         "auto",
         "conllu, text (words with spaces between), raw (text to be split into words); auto: conllu or text",
@@ -53,13 +53,13 @@ class TaggingPredictor(Predictor):
         words = WordTokenizer(lowercase=False, pretokenized=False).split(text) if raw else text.split()
         return TaggedSentence.untagged(words, self.column)
 
-    def read(self, chunks: Iterator[Lines], name: str) -> Iterator[Iterable[Any]]:
+    def read(self, chunks: Iterator[Lines], name: str, live: bool) -> Iterator[Iterable[Any]]:
         kind = self.options.reads
         if kind == "auto":
             kind, chunks = detect_format(chunks)
         if kind == "conllu":
-            return (self.parsed(chunk, name) for chunk in whole_sentences(chunks))
-        return super().read(chunks, name)
+            return (self.parsed(chunk, name) for chunk in (whole_sentences(chunks) if live else chunks))
+        return super().read(chunks, name, live)
 
     def parsed(self, lines: Lines, name: str) -> Iterator[Any]:
         """The sentences of CoNLL-U lines, without tags."""
@@ -72,7 +72,7 @@ class TaggingPredictor(Predictor):
         size = self.options.max_length
         starts = [range(0, max(1, len(example.words)), size) for example in examples]
         parts = [
-            example._replace(words=example.words[start : start + size], tags=example.tags[start : start + size], raw=None)
+            example.untagged(example.words[start : start + size])
             for example, places in zip(examples, starts, strict=True)
             for start in places
         ]
@@ -109,13 +109,9 @@ def detect_format(chunks: Iterator[Lines]) -> tuple[str, Iterator[Lines]]:
 
 
 def whole_sentences(chunks: Iterator[Lines]) -> Iterator[Lines]:
-    """Chunks cut after empty lines, so that a sentence is parsed as soon as its end arrives; a file is one chunk."""
-    first = next(chunks, [])
-    if (second := next(chunks, None)) is None:
-        yield first
-        return
+    """Chunks cut after empty lines, so that a sentence is parsed as soon as its end arrives."""
     pending: list[tuple[int, str]] = []
-    for chunk in chain([first, second], chunks):
+    for chunk in chunks:
         pending += chunk
         end = max((place for place, (_, line) in enumerate(pending, start=1) if not line), default=0)
         if any(line for _, line in pending[:end]):
