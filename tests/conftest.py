@@ -127,7 +127,6 @@ def assert_learns(model: TaskModel, batch: Batch, steps: int) -> None:
         optimizer.step()
         losses.append(loss.total.item() / loss.number)
     assert min(losses) < 0.9 * losses[0]
-    assert losses[-1] < 0.5 * losses[0]
 
 
 TASKS = ("sentiment", "tagging", "translation")
