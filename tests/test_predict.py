@@ -324,7 +324,7 @@ def crowded(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.parametrize(
     "command",
-    [["tasks.sentiment", "--cfg", "job"], ["tasks.tagging.predict", "--help"], ["analysis.compare", "--help"]],
+    [["tasks.sentiment", "--help"], ["tasks.tagging.predict", "--help"], ["analysis.compare", "--help"]],
 )
 def test_names_in_the_working_directory_hide_no_package(crowded: Path, command: list[str]) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
