@@ -1,4 +1,4 @@
-"""The README's result tables from the recorded results: ``python -m analysis.publish`` writes, ``--check`` compares.
+"""The result tables of ``README.md`` and ``docs/results.md`` from the recorded results: ``python -m analysis.publish`` writes, ``--check`` compares.
 
 A recorded result is the ``result.json`` of a run, kept as ``analysis/results/<task>/<table>/<row>-seed<N>.json``.
 In the README a table stands between ``<!-- results: <task>/<table> ... -->`` and ``<!-- end -->``; rows of more than
@@ -16,7 +16,7 @@ from training.percent import to_percent
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "analysis" / "results"
-README = ROOT / "README.md"
+PAGES = (ROOT / "README.md", ROOT / "docs" / "results.md")
 PLACE = re.compile(r"(<!-- results: ([^>]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 HEAD = """\
 | | parameters | test {metric} | best, worst |{titles} seeds | seconds | tokens/s | peak MB | kernel |
@@ -25,7 +25,7 @@ BESIDE = {  # what else of the test scores a table shows, by what the selection 
     ("tagging", "accuracy"): {"known words": "accuracy_known", "unknown": "accuracy_unknown"},
     ("translation", "bleu"): {"lower-cased": "bleu_lowercase", "chrF2++": "chrf"},
 }
-STALE = "README.md is older than analysis/results: run python -m analysis.publish"
+STALE = " is older than analysis/results: run python -m analysis.publish"
 
 
 def table(folders: list[Path]) -> str:
@@ -86,9 +86,16 @@ def filled(readme: str) -> str:
     return PLACE.sub(written, readme)
 
 
+def main(check: bool) -> None:
+    """Fill the tables of every page; with ``check``, end with exit code 1 where one is stale."""
+    for page in PAGES:
+        before = page.read_text(encoding="utf-8")
+        after = filled(before)
+        if check and before != after:
+            sys.exit(f"{page.relative_to(ROOT)}{STALE}")
+        if not check:
+            page.write_text(after, encoding="utf-8")
+
+
 if __name__ == "__main__":
-    before = README.read_text(encoding="utf-8")
-    after = filled(before)
-    if "--check" in sys.argv:
-        sys.exit(0 if before == after else STALE)
-    README.write_text(after, encoding="utf-8")
+    main(check="--check" in sys.argv)

@@ -1,23 +1,32 @@
 """Promises over conf/: every file composes, and every part that it names keeps the contract of its kind."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
 from conftest import CONF, SMALL, assert_learns, options
+from hydra import compose, initialize
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from data.corpus import Corpus
 from models.encoder import Encoding
 from training.build import build
+from training.help import serves
 from training.identity import config_id
 from training.recipe import read
 
 TASKS = [path.stem for path in sorted(CONF.glob("*.yaml")) if path.stem != "base"]
 EXPERIMENTS = [path.relative_to(CONF / "experiment") for path in sorted((CONF / "experiment").rglob("*.yaml"))]
+
+
+@pytest.fixture
+def full() -> Iterator[Callable]:
+    """``composed`` with Hydra's own part, which tells what was chosen."""
+    with initialize(version_base="1.3", config_path="../conf"):
+        yield lambda task, *overrides: compose(task, overrides=list(overrides), return_hydra_config=True)
 
 
 def corpus_of(cfg: DictConfig) -> Corpus:
@@ -81,6 +90,37 @@ def test_one_encoder_config_composes_unchanged_in_every_task(composed: Callable,
     first, *others = [OmegaConf.to_container(cfg, resolve=True) for cfg in configs]
     assert others == [first] * (len(TASKS) - 1)
     assert instantiate(configs[0]).output_size > 0
+
+
+PARTS = [
+    path.relative_to(CONF).with_suffix("")
+    for path in sorted(CONF.glob("*/*.yaml"))
+    if path.parent.name not in ("experiment", "hydra")
+    and re.search(r"^_target_: [a-z]+\.", path.read_text(encoding="utf-8"), re.MULTILINE)  # others have values only
+]
+
+
+def task_with(composed: Callable, part: Path) -> str:
+    """A task that offers an option."""
+    group, option = part.parts
+    for task in TASKS:
+        if group in composed(task).hydra.runtime.choices and serves(task, group, option):
+            return task
+    raise AssertionError(f"No task has {group}={option}.")
+
+
+@pytest.mark.parametrize("part", PARTS, ids=str)
+def test_every_part_is_built(full: Callable, part: Path) -> None:
+    group, option = part.parts
+    cfg = full(task_with(full, part), f"{group}={option}")
+    header = (CONF / part).with_suffix(".yaml").read_text(encoding="utf-8").splitlines()[0]
+    package = header.removeprefix("# @package ") if header.startswith("# @package ") else group
+    node = OmegaConf.select(cfg, group if package == "_global_" else package)
+    given = {"repository": "owner/name", "source": "en", "target": "fr"}
+    for key in list(node):
+        if OmegaConf.is_missing(node, key) or (key == "repository" and node[key] is None):
+            node[key] = given.get(key, "some")
+    assert build(node) is not None
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS, ids=str)
