@@ -1,7 +1,7 @@
-"""The result tables of ``README.md`` and ``docs/results.md`` from the recorded results: ``python -m analysis.publish`` writes, ``--check`` compares.
+"""The result tables of ``README.md`` and ``docs/results.md``: ``python -m analysis.publish`` writes them, ``--check`` compares.
 
 A recorded result is the ``result.json`` of a run, kept as ``analysis/results/<task>/<table>/<row>-seed<N>.json``.
-In the README a table stands between ``<!-- results: <task>/<table> ... -->`` and ``<!-- end -->``; rows of more than
+On a page a table stands between ``<!-- results: <task>/<table> ... -->`` and ``<!-- end -->``; rows of more than
 one recorded table may stand in it, each named by its row, or by its row and what follows the first table's name.
 """
 

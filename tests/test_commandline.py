@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 from data.errors import InputError
 from training.commandline import check, explain, parts
 from training.help import KEY_LINE, composed, help_text
+from training.sweep_progress import number_of_jobs, position
 
 TASKS = [path.stem for path in sorted(CONF.glob("*.yaml")) if path.stem != "base"]
 
@@ -165,3 +166,28 @@ def test_neither_help_nor_a_mistake_imports_torch(command: Callable[..., subproc
         assert done.returncode == code
         assert not re.search(r"\| +torch$", done.stderr, re.MULTILINE)
         assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("overrides", "jobs"),
+    [
+        (["cell=rnn,lstm,gru", "seed=1,2", "trainer.max_epochs=3"], 6),
+        (["seed=range(1,5)"], 4),
+        (["seed=1"], 1),
+        (["cell=glob(*)"], 0),
+    ],
+)
+def test_a_sweep_knows_the_number_of_its_jobs(overrides: list[str], jobs: int) -> None:
+    assert number_of_jobs(overrides, OmegaConf.create({})) == jobs
+    assert number_of_jobs(overrides, OmegaConf.create({"n_trials": 20})) == 20
+
+
+def test_a_sweep_tells_the_time_that_is_left() -> None:
+    assert position(0, 6, 0.0) == "job 1 of 6"
+    assert position(3, 6, 180.0) == "job 4 of 6, about 3 min left"
+    assert position(5, 6, 10.0) == "job 6 of 6, about 1 min left"
+
+
+def test_the_jobs_of_a_sweep_are_counted_in_its_log(command: Callable[..., subprocess.CompletedProcess]) -> None:
+    done = command("-m", "tasks.sentiment", "-m", "data=files", "data.train=nowhere.csv", "seed=1,2")
+    assert "job 1 of 2" in done.stdout and "job 2 of 2, about 1 min left" in done.stdout
