@@ -1,4 +1,4 @@
-"""The result tables of ``README.md`` and ``docs/results.md``: ``python -m analysis.publish`` writes them, ``--check`` compares.
+"""The tables of ``README.md`` and ``docs/results.md``: ``python -m analysis.publish`` writes, ``--check`` compares.
 
 A recorded result is the ``result.json`` of a run, kept as ``analysis/results/<task>/<table>/<row>-seed<N>.json``.
 On a page a table stands between ``<!-- results: <task>/<table> ... -->`` and ``<!-- end -->``; rows of more than
