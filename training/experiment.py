@@ -87,10 +87,7 @@ def train(cfg: DictConfig, directory: Path, result: Result) -> float:
     trainer.fit()
     write_checksums(directory, corpus.codec)
 
-    metrics, predictions = {}, {}
-    for split in [name for name in ("validation", "test") if name in corpus.splits]:
-        predictions[split] = trainer.predict(split)
-        metrics[split] = evaluation.score(predictions[split], corpus.splits[split].examples)
+    metrics, predictions = scored(trainer, evaluation, corpus)
     chosen = trainer.selection()
     memory = {"peak_memory_mb": peak_memory_mb(device), "precision": trainer.precision, "kernel": kernel}
     result.add(metrics=metrics, selection=chosen, training=trainer.summary() | memory)
@@ -125,6 +122,15 @@ def build_optimizer(cfg: DictConfig, model: TaskModel) -> torch.optim.Optimizer:
     if rate is not None and not (isinstance(rate, (int, float)) and 0 <= rate < float("inf")):
         raise InputError(f"optimizer.lr={rate}: give a number, 0 or greater.")
     return build(cfg.optimizer)(model.parameters())
+
+
+def scored(trainer: Trainer, evaluation: Evaluation, corpus: Corpus[Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The scores and the predictions of the validation and the test split, where there are these."""
+    metrics, predictions = {}, {}
+    for split in [name for name in ("validation", "test") if name in corpus.splits]:
+        predictions[split] = trainer.predict(split)
+        metrics[split] = evaluation.score(predictions[split], corpus.splits[split].examples)
+    return metrics, predictions
 
 
 def start_embeddings(cfg: DictConfig, model: TaskModel, corpus: Corpus[Any]) -> None:
