@@ -126,7 +126,8 @@ def build_optimizer(cfg: DictConfig, model: TaskModel) -> torch.optim.Optimizer:
 
 def scored(trainer: Trainer, evaluation: Evaluation, corpus: Corpus[Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The scores and the predictions of the validation and the test split, where there are these."""
-    metrics, predictions = {}, {}
+    metrics: dict[str, Any] = {}
+    predictions: dict[str, Any] = {}
     for split in [name for name in ("validation", "test") if name in corpus.splits]:
         predictions[split] = trainer.predict(split)
         metrics[split] = evaluation.score(predictions[split], corpus.splits[split].examples)
