@@ -1,6 +1,7 @@
 """Baselines: simple models of the training split, beside every score, cached by the content of the data."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -229,3 +230,26 @@ def test_baselines_that_are_better_than_the_model() -> None:
     assert better_baselines({"bleu": 4.0, "baselines": baselines}, "bleu") == [("b", 9.0), ("c", 5.0)]
     assert better_baselines({"bleu": 4.0}, "bleu") == []
     assert baseline_title("nbsvm") == "NB-SVM on bigrams" and baseline_title("my_own") == "my own"
+
+
+def test_a_run_whose_metric_is_constant_keeps_the_epoch_with_the_lowest_loss(
+    launch: Callable[..., Path], files: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    score = SentimentEvaluation.score
+    monkeypatch.setattr(SentimentEvaluation, "score", lambda *given: score(*given) | {"accuracy": 0.25})
+    options = ["trainer.max_epochs=3", "trainer.patience=3", "optimizer.lr=0.03", "trainer.average_decay=0"]
+    folder = launch("sentiment", *files, *options, "baselines=true")
+    found = json.loads((folder / "result.json").read_text())
+    losses = [json.loads(line)["validation_loss"] for line in (folder / "history.jsonl").read_text().splitlines()]
+    assert found["selection"] == {
+        "metric": "accuracy",
+        "epoch": int(np.argmin(losses)) + 1,
+        "score": 0.25,
+        "requested_metric": "accuracy",
+        "decided_by": "validation_loss",
+    }
+    assert found["selection"]["epoch"] > 1 and losses[0] > losses[-1]
+    assert found["metrics"]["test"]["baselines"]["nbsvm"]["accuracy"] == 1
+    printed = capsys.readouterr().out
+    assert "The model scores 25.0 % on test, below" in printed and "NB-SVM on bigrams (100.0 %)" in printed
+    assert "Validation accuracy was the same in all epochs, so the validation loss selected" in printed

@@ -188,12 +188,24 @@ class Trainer:
     def validation_loss(self) -> float:
         """The mean loss over the predictions of the validation split."""
         self.evaluated.eval()
-        total, number = 0.0, 0
-        for batch in self.corpus.splits["validation"].by_length(self.batch_tokens, self.batch_sentences):
-            with autocast(self.device, self.precision):
+        batches = self.corpus.splits["validation"].by_length(self.batch_tokens, self.batch_sentences)
+        sums = [self.loss_sums(batch, batches) for batch in batches]
+        return sum(total for total, _ in sums) / max(1, sum(number for _, number in sums))
+
+    def loss_sums(self, batch: Batch, batches: Batches) -> tuple[float, int]:
+        """The loss of a batch and the number of its predictions, in halves where it does not fit into memory."""
+        try:
+            with memory_errors(), autocast(self.device, self.precision):
                 loss = self.evaluated.loss(batch.to(self.device))
-            total, number = total + loss.total.item(), number + int(loss.number)
-        return total / max(1, number)
+            return loss.total.item(), int(loss.number)
+        except (torch.OutOfMemoryError, MemoryError):
+            if len(batch.rows) < 2:
+                raise
+        half = len(batch.rows) // 2
+        parts = [
+            self.loss_sums(batches.encoded.batch(rows), batches) for rows in (batch.rows[:half], batch.rows[half:])
+        ]
+        return parts[0][0] + parts[1][0], parts[0][1] + parts[1][1]
 
     def selection(self) -> dict[str, Any]:
         """The entry ``selection`` of a result: the epoch kept, and by which of its scores.
