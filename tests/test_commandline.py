@@ -11,7 +11,7 @@ from conftest import CONF, ROOT
 from omegaconf import OmegaConf
 
 from data.errors import InputError
-from training.commandline import check, explain, parts
+from training.commandline import check, explain, overrides_in, parts
 from training.help import KEY_LINE, composed, help_text
 from training.sweep_progress import number_of_jobs, position
 
@@ -191,3 +191,7 @@ def test_a_sweep_tells_the_time_that_is_left() -> None:
 def test_the_jobs_of_a_sweep_are_counted_in_its_log(command: Callable[..., subprocess.CompletedProcess]) -> None:
     done = command("-m", "tasks.sentiment", "-m", "data=files", "data.train=nowhere.csv", "seed=1,2")
     assert "job 1 of 2" in done.stdout and "job 2 of 2, about 1 min left" in done.stdout
+
+
+def test_the_value_of_a_switch_is_no_override() -> None:
+    assert overrides_in(["--cfg", "job", "seed=2", "-m", "--package", "model", "~match"]) == ["seed=2", "~match"]

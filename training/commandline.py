@@ -20,6 +20,10 @@ from data.errors import InputError
 from training.help import CONF, composed, help_text, offered
 
 PRINTS_ONLY = re.compile(r"(--cfg|-c|--info|-i|--resolve|--package|--hydra-help|--version|--shell-completion|-sc)\b")
+SWITCHES_WITH_A_VALUE = (
+    *("--cfg", "-c", "--info", "-i", "--package", "-p", "--config-name", "-cn", "--config-path", "-cp"),
+    *("--config-dir", "-cd", "--experimental-rerun"),
+)
 PLAIN_SECTIONS = ("hydra",)  # checked by Hydra itself
 
 
@@ -52,8 +56,13 @@ def show_help(task: str) -> None:
 
 
 def overrides_in(arguments: list[str]) -> list[str]:
-    """The arguments of the form ``key=value`` or ``~key``; the others are switches."""
-    return [argument for argument in arguments if not argument.startswith("-")]
+    """The arguments of the form ``key=value`` or ``~key``; the others are switches and the values of switches."""
+    before = ["", *arguments]
+    return [
+        argument
+        for switch, argument in zip(before, arguments, strict=False)
+        if not argument.startswith("-") and switch not in SWITCHES_WITH_A_VALUE
+    ]
 
 
 def check(task: str, overrides: list[str], sweep: bool = False) -> None:

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from data.tagging import TaggedSentence
 from training.recipe import Choices, batches, between
 
-RATES = {"rnn": 0.001, "gru": 0.002}  # of these cells; the LSTM needs twice the rate of the GRU to learn as fast
+RATES = {"rnn": 0.001, "gru": 0.002}  # of these cells; the other cells have the rate of the LSTM, which alone was tried
 UPDATES = 2500
-WORDS = 1_400_000  # that the default model reads in ten minutes on two cores
+WORDS = 1_400_000  # estimated: what the default model reads in ten minutes on two cores
 
 
 def adapt(train: Sequence[TaggedSentence], choices: Choices) -> None:
