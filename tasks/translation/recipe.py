@@ -1,6 +1,6 @@
 """The default recipe of translation: values for languages and pairs that nobody here has seen.
 
-A start, not yet tuned: sizes and rate follow the recipe of Multi30k (29,000 pairs), and only first epochs were compared.
+A start, not yet tuned: sizes and rate follow the recipe of Multi30k (29,000 pairs); only first epochs were compared.
 """
 
 from collections.abc import Sequence
