@@ -39,7 +39,7 @@ def test_a_run_is_reproduced_bit_for_bit(launch: Callable, files: list[str], tmp
 
 
 def test_an_unfinished_run_cannot_be_reproduced(launch: Callable, files: list[str], tmp_path: Path, capsys) -> None:
-    assert exit_code(reproduce.main, str(tmp_path)) == 2 and "is no run folder" in capsys.readouterr().err
+    assert exit_code(reproduce.main, str(tmp_path)) == 2 and "is not a run folder" in capsys.readouterr().err
     folder = launch("sentiment", *files)
     change(folder / "result.json", status="failed")
     assert exit_code(reproduce.main, str(folder)) == 2 and "ended as failed" in capsys.readouterr().err
