@@ -687,7 +687,7 @@ EXAMPLES = {
 
 @pytest.mark.parametrize("example_type", EXAMPLES)
 def test_one_config_reads_the_language_as_every_kind_of_example(example_type: type) -> None:
-    cfg = OmegaConf.merge(OmegaConf.load(CONF / "data" / "language.yaml"), {"sizes": {"train": 5}})
+    cfg = OmegaConf.merge(OmegaConf.load(CONF / "data" / "language.yaml").data, {"sizes": {"train": 5}})
     reader = instantiate(cfg)
     examples = reader.for_examples(example_type).read_split("train")
     assert [example.content() for example in examples] == list(map(EXAMPLES[example_type], sentences("train", size=5)))
@@ -697,7 +697,7 @@ def test_one_config_reads_the_language_as_every_kind_of_example(example_type: ty
 
 
 def test_sentence_pairs_have_a_direction() -> None:
-    cfg = OmegaConf.merge(OmegaConf.load(CONF / "data" / "language.yaml"), {"sizes": {"train": 5}})
+    cfg = OmegaConf.merge(OmegaConf.load(CONF / "data" / "language.yaml").data, {"sizes": {"train": 5}})
     forward = instantiate(cfg, source="en", target="de").for_examples(SentencePair).read_split("train")
     back = instantiate(cfg, source="de", target="en").for_examples(SentencePair).read_split("train")
     assert [(pair.target, pair.source) for pair in back] == forward
