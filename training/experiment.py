@@ -57,7 +57,7 @@ def train(cfg: DictConfig, directory: Path, result: Result) -> float:
     be_deterministic(device)
     torch.manual_seed(cfg.seed)
 
-    log.info("reading data=%s", cfg.data.get("name", "") or cfg.task)
+    log.info("reading the data")
     cfg, corpus = read(cfg)
     for note in corpus.notes:
         log.info("%s", note)
