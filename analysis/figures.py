@@ -26,7 +26,7 @@ def rows(table: str) -> list[str]:
 
 
 def draw(lines: dict[str, Runs], groups: str, metric: str, factor: int, **labels: Any) -> Figure:
-    """A test score by group, a line a row of a table: mean over seeds, with a band from the worst to the best."""
+    """A test score by group, one line per row of a table: mean over seeds, with a band from the worst to the best."""
     figure = Figure(figsize=(7, 3.2), layout="constrained")
     axes: Axes = figure.subplots()
     for name, runs in lines.items():

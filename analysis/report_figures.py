@@ -21,7 +21,7 @@ from analysis.groups import ComparableGroups, RunGroup
 from analysis.statistics import pareto_front
 from training.percent import is_percent, to_percent
 
-DRAWN = 8  # groups in one figure; more colours cannot be told apart
+DRAWN = 8  # groups in one figure; more colours cannot be distinguished
 WIDE, NARROW = 9.5, 4.4  # inches
 INK, PAPER = "#0f172a", "#fefefe"  # replaced by the colours of the page
 LEAST_SPREAD = 0.1  # of an axis of costs, on either side of its middle
@@ -84,7 +84,7 @@ def drawn_groups(groups: ComparableGroups) -> list[tuple[RunGroup, str, str]]:
 
 
 def style_of(rank: int) -> tuple[str, str]:
-    """Colour and marker of the group at a place; the same grey for all beyond those that are told apart."""
+    """Colour and marker of the group at a place; grey for all groups beyond those that have a colour of their own."""
     return (COLORS[rank], MARKERS[rank]) if rank < DRAWN else (GREY, "o")
 
 

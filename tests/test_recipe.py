@@ -117,7 +117,7 @@ def test_the_tokenizer_suits_the_script(composed: Callable, own: Callable, betwe
     _, corpus = read(composed("sentiment", *own("sentiment", 300, length=20, between=between)))
     assert type(corpus.codec.tokenizer).__name__ == tokenizer
     lengths = corpus.splits["train"].encoded.lengths
-    assert 8 < lengths.mean() < 42  # neither a token a text nor one a letter
+    assert 8 < lengths.mean() < 42  # neither one token per text nor one per letter
 
 
 def test_options_of_a_tokenizer_that_is_chosen_are_kept(composed: Callable, own: Callable) -> None:
@@ -136,10 +136,12 @@ def test_a_tokenizer_without_sub_words_has_no_size(composed: Callable, own: Call
 @pytest.mark.parametrize("characters", options("characters"))
 def test_any_characters_go_with_the_recipe_of_tagging(composed: Callable, own: Callable, characters: str) -> None:
     cfg, corpus = read(composed("tagging", *own("tagging", 8), f"characters={characters}"))
-    build(cfg.model, **corpus.sizes)
+    model = build(cfg.model, **corpus.sizes)
+    batch = next(iter(corpus.splits["train"].shuffled(512, 8, seed=0)))
+    assert model.loss(batch).total.isfinite()
 
 
-def test_the_script_of_a_text_is_told_by_its_spaces() -> None:
+def test_the_script_of_a_text_is_recognised_by_its_spaces() -> None:
     assert Size.of(["the cat sat", ""]).spaced and Size.of([]).spaced
     assert not Size.of(["大家好今天天氣很好我們去公園散步吧"]).spaced
 
