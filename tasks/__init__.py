@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from training.predict import Predictor
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("analysis", "conf", "data", "models", "tasks", "training")
+PACKAGES = ("analysis", "conf", "data", "deployment", "models", "tasks", "training")
 
 
 def prefer_own_packages() -> None:

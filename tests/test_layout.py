@@ -1,4 +1,4 @@
-"""Imports and configs point one way: data, models -> training -> tasks -> analysis; a task uses no other task."""
+"""Imports and configs point one way: data, models -> training -> deployment -> tasks -> analysis; tasks are apart."""
 
 import ast
 import re
@@ -12,8 +12,9 @@ ALLOWED = {
     "data": {"data"},
     "models": {"models"},
     "training": {"data", "models", "training"},
-    "tasks": {"data", "models", "training", "tasks"},
-    "analysis": {"data", "models", "training", "tasks", "analysis"},
+    "deployment": {"data", "models", "training", "deployment"},
+    "tasks": {"data", "models", "training", "deployment", "tasks"},
+    "analysis": {"data", "models", "training", "deployment", "tasks", "analysis"},
     "hydra_plugins": {"hydra_plugins"},
 }
 FILES = [path for package in ALLOWED for path in sorted((ROOT / package).rglob("*.py"))]
