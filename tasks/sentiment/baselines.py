@@ -28,7 +28,9 @@ WORDS_AND_BIGRAMS: dict[str, Any] = {
 class NaiveBayesSVM(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """A linear SVM of two classes on features scaled by their log-count ratios (Wang & Manning, 2012).
 
-    The weights are not interpolated with their mean (beta is 1): interpolation made short texts much worse.
+    Cost, smoothing and interpolation were chosen by validation on customer reviews, opinion phrases, subjectivity and
+    SST-2 sentences: of 8 costs, 2 smoothings and 3 interpolations these have the best mean, 82.4 %. The weights are
+    not interpolated with their mean (beta is 1): with 0.25 opinion phrases fall from 79.9 to 75.1 %.
 
     Args:
         cost: of a training example on the wrong side of the margin (C).
@@ -63,7 +65,8 @@ class NaiveBayesSVM(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 def linear_models() -> dict[str, Any]:
     """Untrained scikit-learn pipelines, counts of words and bigrams -> labels, by the names that results have.
 
-    Of more than two classes, each is learned against all others.
+    Of more than two classes, each is learned against all others. The inverse regularization of the logistic regression
+    (C) is 10: on the validation splits of the data sets named above the mean is 81.7, 81.9 and 82.4 % for 3, 10 and 30.
     """
     logistic = LogisticRegression(C=10, solver="liblinear", dual=True, max_iter=1000, random_state=0)
     return {
