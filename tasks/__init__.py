@@ -52,12 +52,16 @@ def load(run: "str | Path", device: str = "auto", **options: Any) -> "Predictor"
     Raises:
         data.errors.InputError: the folder is damaged or not that of a run, or an option is wrong.
     """
+    return predictor_type(run).of(str(run), device=device, **options)
+
+
+def predictor_type(run: "str | Path") -> "type[Predictor]":
+    """The class whose predictor answers with the model of a run folder."""
     from training.load import load_task
 
     task = load_task(Path(run))
-    module = import_module(f"tasks.{task}.predict")
-    predictor_type: type[Predictor] = getattr(module, f"{task.title()}Predictor")
-    return predictor_type.of(str(run), device=device, **options)
+    found: type[Predictor] = getattr(import_module(f"tasks.{task}.predict"), f"{task.title()}Predictor")
+    return found
 
 
 prefer_own_packages()

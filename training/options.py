@@ -1,4 +1,7 @@
-"""``key=value`` options of a command: declared once, parsed, checked and explained. Values are taken as they stand."""
+"""``key=value`` options of a command: declared once, parsed, checked and explained. Values are taken as they stand.
+
+The key of a tuple may be given several times.
+"""
 
 import difflib
 import sys
@@ -29,14 +32,15 @@ def parse(options: type[Options], arguments: Sequence[str], command: str, purpos
         print(help_text(options, command, purpose))
         sys.exit(0)
     known = {one.name: one for one in fields(options)}  # type: ignore[arg-type]
-    given = {}
+    given: dict[str, Any] = {}
     for argument in arguments:
         key, equals, value = argument.partition("=")
         if not equals or key not in known:
             near = difflib.get_close_matches(key.lstrip("-"), known, n=1)
             hint = f"did you mean {near[0]}=?" if near else f"the options are {', '.join(known)}."
             raise InputError(f"'{shorten(argument)}' is not an option; {hint}")
-        given[key] = converted(key, value, get_type_hints(options)[key])
+        hint = get_type_hints(options)[key]
+        given[key] = (*given.get(key, ()), value) if hint == tuple[str, ...] else converted(key, value, hint)
     for key, one in known.items():
         if one.default is MISSING and not given.get(key):
             raise InputError(f"{key}= is missing: {command} {key}={one.metadata['example']}")
@@ -71,7 +75,8 @@ def check(options: Any) -> None:
 
 def help_text(options: type, command: str, purpose: str) -> str:
     """What a command does, and a line or two for each of its options."""
-    lines = [f"{command} run=DIR [key=value ...]", "", purpose, ""]
+    needed = "".join(f" {one.name}=DIR" for one in fields(options) if one.default is MISSING)
+    lines = [f"{command}{needed} [key=value ...]", "", purpose, ""]
     for one in fields(options):
         lines.append(f"  {one.name:<16} {one.metadata['help']}")
         lines.append(f"  {'':<16} {default_text(one)}; example: {one.name}={one.metadata['example']}")

@@ -4,9 +4,10 @@ import json
 import math
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, Self
 
 from data.errors import InputError
@@ -53,6 +54,14 @@ class Answer(NamedTuple):
         return json.dumps(row, ensure_ascii=False, allow_nan=False)
 
 
+class Inspection(NamedTuple):
+    """One answer with all that a page shows of it."""
+
+    answer: Answer
+    view: str = "plain"  # how the page shows the details: a key of ``views`` in deployment/page/script.js
+    details: Mapping[str, Any] = MappingProxyType({})  # values for JSON
+
+
 class Predictor(ABC):
     """A trained model that answers; ``predict(["..."])`` gives an ``Answer`` for each input.
 
@@ -66,6 +75,8 @@ class Predictor(ABC):
     task: ClassVar[str]
     options_type: ClassVar[type[Options]] = Options
     unit: ClassVar[str] = "line"  # the name of an input, in warnings
+    served_with: ClassVar[Mapping[str, Any]] = MappingProxyType({})  # options for what people type into a page
+    on_warning: Callable[[str, str], None]  # takes where and what
 
     def __init__(self, options: Any) -> None:
         from training.device import choose_device, choose_precision
@@ -81,6 +92,7 @@ class Predictor(ABC):
         self.precision = choose_precision(str(precision), self.device)
         self.codec.limit_length(options.max_length)
         self.answered = 0
+        self.on_warning = print_warning
 
     @classmethod
     def of(cls, run: str, **options: Any) -> Self:
@@ -94,6 +106,11 @@ class Predictor(ABC):
     def predict(self, inputs: Iterable[str]) -> list[Answer]:
         """The answers to some texts, in their order."""
         return list(self.answers(map(self.example, inputs)))
+
+    def inspect(self, text: str) -> Inspection:
+        """The answer to one text, with what a task can show of it."""
+        (answer,) = self.predict([text])
+        return Inspection(answer)
 
     def example(self, text: str) -> Any:
         """A text as the codec's kind of example."""
@@ -148,7 +165,7 @@ class Predictor(ABC):
         if total > 1:
             where = f"{number} of {self.unit}s {start} to {self.answered + total}"
             where += f" (first: {start + first})" if first else ""
-        print(f"warning: {where}: {what}", file=sys.stderr)
+        self.on_warning(where, what)
 
     @abstractmethod
     def answer(self, example: Any, prediction: Any) -> Answer: ...
@@ -156,6 +173,10 @@ class Predictor(ABC):
     @abstractmethod
     def write(self, answer: Answer) -> Iterator[str]:
         """The lines of an answer in the task's own format."""
+
+
+def print_warning(where: str, what: str) -> None:
+    print(f"warning: {where}: {what}", file=sys.stderr)
 
 
 def unknown_shares(embedded: Any, codec: Any) -> list[float]:
@@ -202,6 +223,18 @@ class SearchPredictor(Predictor):
     def best(self, example: Any, prediction: Any) -> Sequence[tuple[str, float]]:
         """The texts with their scores, best first."""
         return prediction.alternatives
+
+    def inspect(self, text: str) -> Inspection:
+        """The n best, and the attention map of the best where the model has attention."""
+        example = self.example(text)
+        (prediction,) = self.codec.decode(self.run_model([example], self.model.predict_with_attention))
+        best = self.best(example, prediction)
+        details = {"n_best": [{"text": found, "score": score} for found, score in best]}
+        return Inspection(Answer(text, *best[0]), "texts", details | self.attention_map(prediction))
+
+    def attention_map(self, prediction: Any) -> dict[str, Any]:
+        """``rows`` and ``columns``, the names of what was generated and read, and their ``weights``; {} for none."""
+        return {}
 
     @abstractmethod
     def text_of(self, example: Any) -> str: ...

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from training.predict import Answer, Predictor, main
+from training.predict import Answer, Inspection, Predictor, main
 
 
 class SentimentPredictor(Predictor):
@@ -19,6 +19,13 @@ class SentimentPredictor(Predictor):
     def answer(self, example: Any, prediction: Any) -> Answer:
         probabilities = prediction.probabilities
         return Answer(example.text, prediction.label, probabilities[prediction.label], probabilities)
+
+    def inspect(self, text: str) -> Inspection:
+        """The probabilities of all labels, and how far every word moved that of the predicted one."""
+        from training.occlusion import occlusion
+
+        (answer,) = self.predict([text])
+        return Inspection(answer, "labels", {"probabilities": answer.details, **occlusion(self, answer)})
 
     def write(self, answer: Answer) -> Iterator[str]:
         yield json.dumps({"label": answer.prediction, "probabilities": answer.details}, ensure_ascii=False)

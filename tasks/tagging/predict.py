@@ -6,15 +6,16 @@ a line of word/TAG per sentence. A line without words is answered by an empty li
 where no sentence is empty. With format=json, the score is the probability per word, the geometric mean of the sentence.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from data import conllu
 from data.errors import InputError
 from training.options import option
-from training.predict import Answer, Options, Predictor, main
+from training.predict import Answer, Inspection, Options, Predictor, main
 from training.streams import Lines
 
 
@@ -38,6 +39,7 @@ class TaggingPredictor(Predictor):
     task = "tagging"
     unit: ClassVar[str] = "sentence"
     options_type = TaggingOptions
+    served_with: ClassVar[Mapping[str, Any]] = MappingProxyType({"reads": "raw"})
 
     def __init__(self, options: Any) -> None:
         super().__init__(options)
@@ -88,6 +90,11 @@ class TaggingPredictor(Predictor):
         (tags,) = self.codec.decode([list(chain.from_iterable(ids))])
         score = exp(sum(log_probabilities) / max(1, len(tags)))
         return Answer(" ".join(example.words), list(zip(example.words, tags, strict=True)), score, example)
+
+    def inspect(self, text: str) -> Inspection:
+        """The tag of every word."""
+        (answer,) = self.predict([text])
+        return Inspection(answer, "tags", {"words": [{"word": word, "tag": tag} for word, tag in answer.prediction]})
 
     def write(self, answer: Answer) -> Iterator[str]:
         if self.options.writes == "text":

@@ -21,6 +21,12 @@ class TranslationPredictor(SearchPredictor):
     def best(self, example: Any, prediction: Any) -> Sequence[tuple[str, float]]:
         return prediction.alternatives if example.source.strip() else [("", 0.0)]
 
+    def attention_map(self, prediction: Any) -> dict[str, Any]:
+        if not any(prediction.attention):
+            return {}
+        rows, columns = prediction.target_pieces, [*prediction.source_pieces]
+        return {"rows": rows, "columns": columns, "weights": prediction.attention}
+
 
 if __name__ == "__main__":
     main(TranslationPredictor, __doc__)

@@ -1,0 +1,75 @@
+"""The models of a service: their names, what is known about them, and their answers."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from training.folders import RESULT, cell_name
+from training.percent import to_percent
+from training.predict import Predictor
+
+
+class ServedModel:
+    """A predictor as a service uses it, one call at a time.
+
+    Args:
+        name: differs from those of the other models.
+        predictor: answers.
+        folder: of its run.
+    """
+
+    def __init__(self, name: str, predictor: Predictor, folder: Path) -> None:
+        self.name, self.predictor, self.task = name, predictor, predictor.task
+        self.facts = [f"{count_parameters(predictor):,} parameters", *recorded_facts(folder)]
+        self.warnings: list[str] = []
+        predictor.on_warning = lambda where, what: self.warnings.append(f"{what[:1].upper()}{what[1:]}.")
+
+    def answer(self, texts: list[str]) -> list[dict[str, Any]]:
+        """Input, prediction and score for every text."""
+        self.warnings.clear()
+        return [json.loads(answer.as_json()) for answer in self.predictor.predict(texts)]
+
+    def inspect(self, text: str) -> dict[str, Any]:
+        """The answer to one text, with all that a page can show of it."""
+        self.warnings.clear()
+        found = self.predictor.inspect(text)
+        row, warnings = json.loads(found.answer.as_json()), [*self.warnings]
+        return {**row, "model": self.name, "view": found.view, "details": found.details, "warnings": warnings}
+
+
+def count_parameters(predictor: Predictor) -> int:
+    return sum(parameter.numel() for parameter in predictor.model.parameters())
+
+
+def recorded_facts(folder: Path) -> list[str]:
+    """The data set and the score of a run; none where its result is missing or of another form."""
+    try:
+        result = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+        split, metric = "test" if "test" in result["metrics"] else "validation", result["selection"]["metric"]
+        score = to_percent(metric, float(result["metrics"][split][metric]))
+        return [f"trained on {result['data']['name']}", f"{split} {metric.replace('_', ' ')} {score:.2f}"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+def named(predictors: Mapping[Path, Predictor]) -> dict[str, ServedModel]:
+    """The models of some run folders, by the shortest names in words that tell them apart."""
+    candidates = [possible_names(predictor, folder) for folder, predictor in predictors.items()]
+    names = next(found for found in zip(*candidates, strict=True) if len({*found}) == len(found))
+    return {
+        name: ServedModel(name, predictor, folder)
+        for name, (folder, predictor) in zip(names, predictors.items(), strict=True)
+    }
+
+
+def possible_names(predictor: Predictor, folder: Path) -> list[str]:
+    """``lstm``, ``lstm, seed 1`` and longer ones; the last is that of one folder only."""
+    cell, seed = cell_name(predictor.cfg), f"seed {predictor.cfg.get('seed')}"
+    return [
+        cell,
+        f"{cell}, {seed}",
+        f"{predictor.task} {cell}, {seed}",
+        f"{predictor.task} {cell}, {folder.name}",
+        str(folder),
+    ]

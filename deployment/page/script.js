@@ -1,0 +1,189 @@
+"use strict";
+
+// How the details of an answer are shown, by the name that its predictor gives in `view`; all others are shown as JSON.
+const views = {
+  labels(answer) {
+    const ranked = Object.entries(answer.details.probabilities).sort((a, b) => b[1] - a[1]);
+    return [headline(answer.prediction), bars(ranked), ...movedBy(answer)];
+  },
+  tags(answer) {
+    const items = answer.details.words.map(({ word, tag }) => make("li", {}, word, make("small", {}, tag)));
+    return [
+      make("h3", {}, "Words and their tags"),
+      items.length ? make("ol", { class: "words tags" }, ...items) : make("p", {}, "There are no words."),
+      make("p", { class: "soft" }, `Probability per word: ${percent(answer.score)} (geometric mean).`),
+    ];
+  },
+  texts(answer) {
+    return [headline(answer.prediction || "(nothing)"), ...nBest(answer.details.n_best), ...attention(answer.details)];
+  },
+  plain(answer) {
+    const shown = typeof answer.prediction === "string" ? answer.prediction : JSON.stringify(answer.prediction, null, 2);
+    const details = Object.keys(answer.details).length
+      ? [make("h3", {}, "Details"), make("pre", {}, JSON.stringify(answer.details, null, 2))]
+      : [];
+    return [make("pre", {}, shown), make("p", { class: "soft" }, `Score: ${answer.score.toFixed(4)}`), ...details];
+  },
+};
+
+// An element with attributes and children; strings are text and never markup.
+function make(name, attributes, ...children) {
+  const element = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  element.append(...children);
+  return element;
+}
+
+function headline(text) {
+  return make("p", { class: "answer" }, text);
+}
+
+function percent(share) {
+  return `${(100 * share).toFixed(1)} %`;
+}
+
+function signed(points) {
+  const rounded = points.toFixed(1);
+  return Number(rounded) > 0 ? `+${rounded}` : Number(rounded) < 0 ? rounded.replace("-", "−") : "0";
+}
+
+function bars(ranked) {
+  const rows = ranked.map(([label, share]) => {
+    const bar = make("span", { class: "bar", "aria-hidden": "true" });
+    bar.style.width = `${100 * share}%`;
+    return make("tr", {}, make("th", { scope: "row" }, label), make("td", { class: "track" }, bar),
+      make("td", { class: "number" }, percent(share)));
+  });
+  return make("table", { class: "bars" }, make("caption", {}, "Probability of every label"), make("tbody", {}, ...rows));
+}
+
+// The text with every word on a colour as strong as its effect, and the effect in points below it.
+function movedBy({ input, prediction, details }) {
+  if (!details.words.length) return [];
+  const largest = Math.max(0.05, ...details.words.map((word) => Math.abs(word.effect)));
+  const characters = [...input]; // positions are of code points, as in Python
+  const items = details.words.map(({ start, end, effect }) => {
+    const share = Math.abs(effect) / largest;
+    const kind = effect >= 0 ? "for" : "against";
+    const item = make("li", { class: share > 0.5 ? `${kind} strong` : kind }, characters.slice(start, end).join(""),
+      make("small", {}, signed(100 * effect)));
+    item.style.setProperty("--strength", `${Math.round(85 * share)}%`);
+    return item;
+  });
+  const by = details.method.charAt(0).toUpperCase() + details.method.slice(1);
+  const meaning = `${by}: by how many points a word raises (blue, solid) or lowers (orange, dashed) the probability of ` +
+    `“${prediction}”, compared with the text without it.`;
+  return [make("h3", {}, "Words that moved the label"), make("ol", { class: "words" }, ...items),
+    make("p", { class: "soft" }, meaning)];
+}
+
+function nBest(found) {
+  const rows = found.map(({ text, score }, place) => make("tr", {}, make("td", { class: "number" }, String(place + 1)),
+    make("td", {}, text || "(nothing)"), make("td", { class: "number" }, score.toFixed(3))));
+  const head = make("tr", {}, ...["rank", "text", "score"].map((name) => make("th", { scope: "col" }, name)));
+  return [make("table", { class: "list" }, make("caption", {}, "The best of the beam search, by log-probability for the length"),
+    make("thead", {}, head), make("tbody", {}, ...rows))];
+}
+
+// A table, so that it can be read aloud: one row for each generated piece, one column for each piece that was read.
+function attention({ rows, columns, weights }) {
+  if (!weights) return [];
+  const shown = (piece) => piece.replaceAll("▁", "␣");
+  const names = columns.map((piece) => make("th", { scope: "col" }, make("span", {}, shown(piece))));
+  const lines = weights.map((line, place) => {
+    const highest = Math.max(...line);
+    const cells = line.map((weight) => {
+      const cell = make("td", weight === highest ? { class: "high" } : {}, weight >= 0.005 ? weight.toFixed(2).replace("0.", ".") : "");
+      cell.style.setProperty("--strength", `${Math.round(75 * weight)}%`);
+      return cell;
+    });
+    return make("tr", {}, make("th", { scope: "row" }, shown(rows[place])), ...cells);
+  });
+  const table = make("table", { class: "map" }, make("thead", {}, make("tr", {}, make("td", {}), ...names)), make("tbody", {}, ...lines));
+  const aligned = weights.map((line, place) => `${shown(rows[place])} to ${shown(columns[line.indexOf(Math.max(...line))])}`);
+  return [
+    make("h3", {}, "Attention map"),
+    make("p", { class: "soft" }, "Rows are generated pieces, columns those that were read. A number is an attention weight; the highest of a row is framed."),
+    make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Attention map, scrolls sideways" }, table),
+    make("details", {}, make("summary", {}, "In words"), make("p", { class: "soft" }, `Most attention of every piece: ${aligned.join("; ")}.`)),
+  ];
+}
+
+function card(answer, facts) {
+  const view = Object.hasOwn(views, answer.view) ? views[answer.view] : views.plain;
+  const name = make("h2", {}, answer.model);
+  const warnings = answer.warnings.map((text) => make("p", { class: "soft" }, `⚠ ${text}`));
+  return make("article", { class: "card" }, name, make("p", { class: "soft" }, facts), ...warnings, ...view(answer));
+}
+
+const at = (id) => document.getElementById(id);
+let models = [];
+let current = null; // the request whose answer is awaited
+
+async function json(path, options) {
+  const response = await fetch(path, options);
+  const content = await response.json().catch(() => ({ error: `The service answered with status ${response.status}.` }));
+  if (!response.ok) throw new Error(content.error);
+  return content;
+}
+
+function chosen() {
+  const boxes = [...document.querySelectorAll("#models input")];
+  return boxes.filter((box) => box.checked).map((box) => box.value);
+}
+
+async function answer() {
+  current?.abort();
+  const request = (current = new AbortController());
+  at("status").textContent = "Working …";
+  at("error").hidden = true;
+  try {
+    const names = chosen();
+    if (models.length > 1 && !names.length) throw new Error("Choose at least one model.");
+    const body = JSON.stringify({ text: at("text").value, models: names });
+    const headers = { "content-type": "application/json" };
+    const { answers } = await json("api/explain", { method: "POST", headers, body, signal: request.signal });
+    const facts = Object.fromEntries(models.map((model) => [model.name, [model.task, ...model.facts].join(" · ")]));
+    at("answers").replaceChildren(...answers.map((one) => card(one, facts[one.model])));
+    at("status").textContent = answers.length === 1 ? "1 answer." : `${answers.length} answers.`;
+  } catch (error) {
+    if (error.name !== "AbortError") fail(error);
+  }
+}
+
+function fail(error) {
+  at("status").textContent = "";
+  at("answers").replaceChildren();
+  at("error").textContent = error instanceof TypeError ? "The service cannot be reached: is it still running?" : error.message;
+  at("error").hidden = false;
+}
+
+async function start() {
+  try {
+    const found = await json("api/models");
+    models = found.models;
+    at("text").maxLength = found.limits.characters;
+    at("limit").textContent = `At most ${found.limits.characters.toLocaleString("en")} characters. `;
+    for (const { name } of models) {
+      const box = make("input", { type: "checkbox", value: name, checked: "" });
+      at("models").append(make("label", {}, box, ` ${name}`));
+    }
+    at("models").hidden = models.length < 2;
+  } catch (error) {
+    fail(error);
+  }
+}
+
+at("form").addEventListener("submit", (event) => { event.preventDefault(); answer(); });
+at("text").addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); at("form").requestSubmit(); }
+});
+at("clear").addEventListener("click", () => {
+  current?.abort();
+  at("form").reset();
+  at("answers").replaceChildren();
+  at("status").textContent = "";
+  at("error").hidden = true;
+  at("text").focus();
+});
+start();
