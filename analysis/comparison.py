@@ -250,7 +250,7 @@ def verdict(best: RunGroup, scored: Sequence[RunGroup], pairs: Sequence[Pair]) -
 
 
 BETTER = "significantly better than"
-BETTER_ON_SENTENCES = "not significantly better over seeds, but on the test sentences, than"
+BETTER_ON_SENTENCES = "significantly better on the test sentences, but not over seeds, than"
 NOT_BETTER = "not significantly better than"
 TOO_FEW_SEEDS = "with too few seeds to compare with"
 FINDINGS = (BETTER, BETTER_ON_SENTENCES, NOT_BETTER, TOO_FEW_SEEDS)

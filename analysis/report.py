@@ -21,6 +21,7 @@ from analysis.tables import LEFT, Comparison, excluded_runs, formatted_columns, 
 
 COLUMNS = 6  # groups beside each other in a table of examples
 EXAMPLES = 6  # for either of two groups
+SPLITS = {"train": "training"}  # in words
 MACHINE = ("cpu", "threads", "device")
 SORTED_BY = {"": "rank", "sd": "standard_deviation", "95 % interval": "low", "tokens/s": "tokens_per_second"}
 
@@ -71,9 +72,10 @@ def data_lines(groups: ComparableGroups) -> list[str]:
     lines = []
     for group in groups.ordered:
         data = group.first_record.content.get("data", {})
-        sizes = ", ".join(f"{size:,} {split}" for split, size in data.get("sizes", {}).items())
+        sizes = ", ".join(f"{size:,} {SPLITS.get(split, split)}" for split, size in data.get("sizes", {}).items())
         revision = f", revision {data['revision']}" if data.get("revision") else ""
-        lines.append(f"{data.get('name', 'unknown data')}: {sizes or 'unknown size'}{revision}")
+        examples = f"{sizes} examples" if sizes else "unknown size"
+        lines.append(f"{data.get('name', 'unknown data')}: {examples}{revision}")
     baselines = {group.baseline for group in groups.scored if group.baseline}
     lines += [f"{name} baseline of the {groups.split} split: {score:.2f}" for name, score in sorted(baselines)]
     return list(dict.fromkeys(lines))
@@ -113,6 +115,7 @@ def scored_content(part: Comparison, name: str) -> dict[str, Any]:
         "drawn": min(len(groups.scored), report_figures.DRAWN),
         "count": len(groups.scored),
         "names": [group.name for group in groups.scored[:COLUMNS]],
+        "several": [len(group.scores) > 1 for group in groups.scored[:COLUMNS]],
         "classes": classes(groups),
         "examples": examples(groups, part.tests),
         "environment": environment_rows(groups),

@@ -107,6 +107,11 @@ def unit(metric: str) -> str:
     return metric.replace("_", " ") + ("" if is_percent(metric) else ", %")
 
 
+def in_words(metric: str) -> str:
+    """A metric and its unit, for text alternatives."""
+    return metric.replace("_", " ") + ("" if is_percent(metric) else " in percent")
+
+
 def seed_limits(groups: Sequence[RunGroup]) -> tuple[float, float]:
     """The range of all seeds' scores with a margin; wide intervals of few seeds do not stretch it."""
     scores = [score for group in groups for score in group.scores.values()]
@@ -132,7 +137,7 @@ def scores(groups: ComparableGroups, name: str) -> str:
         axes.set_xlabel(f"{groups.split} {unit(groups.metric)}")
 
     listing = "; ".join(describe(group) for group in scored)
-    description = f"{groups.split} {unit(groups.metric)} of every group, the best first: {listing}."
+    description = f"{groups.split} {in_words(groups.metric)} of every group, the best first: {listing}."
     return figure(draw, name, description, height=1.1 + 0.38 * len(scored), narrow_height=1.2 + 0.5 * len(scored))
 
 
@@ -164,7 +169,9 @@ def learning_curves(groups: ComparableGroups, name: str) -> str | None:
         legend(made, score, narrow)
 
     ends = "; ".join(f"{group.name} {describe_curve(histories[id(group)], groups.metric)}" for group, _, _ in chosen)
-    description = f"Training loss and validation {unit(groups.metric)} by epoch. Validation of the first seed: {ends}."
+    description = (
+        f"Training loss and validation {in_words(groups.metric)} by epoch. Validation of the first seed: {ends}."
+    )
     return figure(draw, name, description, narrow_height=6.5)
 
 
@@ -192,7 +199,10 @@ def curves(axes: Axes, seeds: Sequence[Sequence[float]], color: str, marker: str
 
 
 def costs(groups: ComparableGroups, name: str) -> str:
-    """Score against speed and against parameters; the groups that nothing beats in both are joined by a line."""
+    """Score against speed and against parameters; the groups that nothing beats in both are joined by a line.
+
+    Groups of one seed are drawn, but not compared.
+    """
 
     def draw(made: Figure, narrow: bool) -> None:
         speed, size = two_axes(made, narrow)
@@ -207,14 +217,17 @@ def costs(groups: ComparableGroups, name: str) -> str:
         f"and {group.average('parameters') or 0:,.0f} parameters"
         for group in groups.scored[:DRAWN]
     )
-    return figure(draw, name, f"Score against cost: {listing}.", height=4, narrow_height=7)
+    return figure(
+        draw, name, f"{groups.split} {in_words(groups.metric)} against cost: {listing}.", height=4, narrow_height=7
+    )
 
 
 def front(axes: Axes, groups: ComparableGroups, name: str, sign: int) -> None:
     """Every group with its 95 % interval, and the Pareto front; ``sign`` is 1 if more is more expensive."""
     found = [(group, group.average(name)) for group in groups.scored]
     known = [(group, number) for group, number in found if number is not None]
-    best = pareto_front([(sign * number, group.mean) for group, number in known])
+    several = [index for index, (group, _) in enumerate(known) if len(group.scores) > 1]
+    best = [several[i] for i in pareto_front([(sign * known[i][1], known[i][0].mean) for i in several])]
     axes.plot([known[i][1] for i in best], [known[i][0].mean for i in best], "--", color="#94a3b8", zorder=1)
     for index, (group, number) in enumerate(known):
         rank = groups.scored.index(group)
@@ -257,11 +270,12 @@ def breakdown(groups: ComparableGroups, kind: str, name: str) -> str:
 
     def draw(made: Figure, narrow: bool) -> None:
         axes = made.subplots()
+        places = range(len(entries))
         for group, color, marker, table in tables:
-            axes.plot(list(entries), table.mean(axis=0), color=color, marker=marker, linewidth=2, label=group.name)
-            axes.fill_between(list(entries), table.min(axis=0), table.max(axis=0), color=color, alpha=0.15, linewidth=0)
+            axes.plot(places, table.mean(axis=0), color=color, marker=marker, linewidth=2, label=group.name)
+            axes.fill_between(places, table.min(axis=0), table.max(axis=0), color=color, alpha=0.15, linewidth=0)
         labels = [f"{interval}\n({entry['count']:,})" for interval, entry in entries.items()]
-        axes.set_xticks(range(len(entries)), labels, fontsize=8 if narrow else None)
+        axes.set_xticks(places, labels, fontsize=8 if narrow else None)
         if narrow and len(entries) > 5:
             axes.tick_params(axis="x", rotation=60)
         axes.set(xlabel=f"{kind.removeprefix('by_')} (examples)", ylabel=f"{groups.split} {unit(metric)}")
@@ -271,7 +285,7 @@ def breakdown(groups: ComparableGroups, kind: str, name: str) -> str:
         f"{group.name}: " + ", ".join(f"{i} {m:.1f}" for i, m in zip(entries, table.mean(axis=0), strict=True))
         for group, _, _, table in tables
     )
-    description = f"{groups.split} {unit(metric)} by {kind.removeprefix('by_')}. {means}."
+    description = f"{groups.split} {in_words(metric)} by {kind.removeprefix('by_')}. {means}."
     return figure(draw, name, description, narrow_height=4.5)
 
 

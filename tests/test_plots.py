@@ -52,7 +52,7 @@ def test_every_label_is_drawn_as_text_and_no_two_look_alike(
     assert max(map(len, shown)) <= LONGEST + 6 and all(text.strip() for text in shown)
     covered = {character for family in axes.get_xticklabels()[0].get_fontfamily() for character in characters(family)}
     assert {character for text in shown for character in text} <= covered | {" "}
-    assert f"{len(labels)} predictions" in axes.get_title() and colorbar.get_ylabel()
+    assert f"confusion matrix: {len(labels)} predictions" in axes.get_title() and colorbar.get_ylabel()
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted", "reference")
 
 
@@ -108,7 +108,7 @@ def test_pieces_of_a_map_of_attention_may_repeat_and_be_anything(figures: list[F
     axes, colorbar = figures[0].axes
     shown = [tick.get_text() for tick in axes.get_xticklabels()]
     assert (shown[0], shown[3]) == ("$a^$", "</s>") and shown[1] == shown[2] and len(set(shown)) == 3
-    assert axes.get_title() == "attention" and colorbar.get_ylabel() == "attention weight"
+    assert axes.get_title() == "attention: 4 source pieces, 2 generated" and colorbar.get_ylabel() == "attention weight"
     assert axes.images[0].get_array().tolist() == [[0.1, 0.2, 0.3, 0.4], [0, 0, 0, 1]]
 
 

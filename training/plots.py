@@ -63,7 +63,7 @@ def confusion_matrix(hypotheses: Sequence[Any], references: Sequence[Any], path:
     label_axis(axes, "y", labels)
     all_classes = len(set(references) | set(hypotheses))
     of = f" ({len(names)} most frequent of {all_classes} classes)" if all_classes > len(names) else ""
-    axes.set(xlabel="predicted", ylabel="reference", title=f"{len(references):,} predictions{of}")
+    axes.set(xlabel="predicted", ylabel="reference", title=f"confusion matrix: {len(references):,} predictions{of}")
     write_counts(axes, counts, fractions)
     save(figure, path)
     report_legend(labels, path)
@@ -104,7 +104,9 @@ def attention_map(weights: Sequence[Sequence[float]], source: Sequence[str], tar
     figure.colorbar(image, ax=axes, label="attention weight")
     label_axis(axes, "x", pieces(source), rotation=90)
     label_axis(axes, "y", pieces(target))
-    axes.set(xlabel="source", ylabel="translation", title="attention")
+    axes.set(
+        xlabel="source", ylabel="translation", title=f"attention: {len(source)} source pieces, {len(target)} generated"
+    )
     save(figure, path)
 
 
