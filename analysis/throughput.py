@@ -63,7 +63,7 @@ def main(task: str, *options: str) -> None:
     trainer = trainer_of(task, list(options))
     speeds, padding = measure(trainer)
     parameters = sum(parameter.numel() for parameter in trainer.model.parameters())
-    kernel = trainer.model.kernel_name(trainer.device)
+    kernel = trainer.model.kernel_name(trainer.device, trainer.precision)
     print(
         f"{statistics.median(speeds):,.0f} tokens/s ({min(speeds):,.0f} to {max(speeds):,.0f}), {padding:.1%} padding, "
         f"{parameters:,} parameters, {kernel} {trainer.precision}, {hardware_name(trainer.device)}, "

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, cast
 
-import torch
 from torch import Tensor, nn
 
 from models.cells.base import Cell
@@ -74,6 +73,5 @@ class Encoder(nn.Module):
 
     def run_layer(self, depth: int, inputs: Tensor, mask: Tensor) -> Encoding:
         """One layer, without what is around it: [B, T, ...] -> ``Encoding``."""
-        cells = cast(Iterable[Cell], self.layers[depth])
-        runs = [cell.scan(inputs, mask, reverse=way) for way, cell in zip(self.directions, cells, strict=True)]
-        return Encoding(torch.cat([out for out, _ in runs], dim=-1), torch.cat([state[0] for _, state in runs], dim=-1))
+        cells = list(cast(Iterable[Cell], self.layers[depth]))
+        return Encoding(*cells[0].scan_layer(cells, inputs, mask, self.directions))

@@ -74,7 +74,7 @@ def train(cfg: DictConfig, directory: Path, result: Result) -> float:
         model, corpus, evaluation, optimizer, build(cfg.schedule), directory, device, cfg.seed, identity
     )
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    kernel = model.kernel_name(device)
+    kernel = model.kernel_name(device, trainer.precision)
     result.add(config_id=identity["config_id"], data=description, parameters=parameters)
     result.add(environment=environment(device))
     log.info("%s, %s parameters, %s, %s, %s", result.title, f"{parameters:,}", device, trainer.precision, kernel)

@@ -2,11 +2,14 @@
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from models.padding import last_step, reverse_padded
+from models.recurrence import Layer, Recurrence, Weights, steps_of, suits
 from models.scan import linear_scan
 
 State = tuple[Tensor, ...]  # entries [B, features]; entry 0 is the hidden state [B, H], which all readers use
@@ -70,7 +73,15 @@ class Cell(nn.Module, ABC):
             outputs.append(state[0] * keep)
         return torch.stack(outputs[::-1] if reverse else outputs, dim=1), state
 
-    def kernel_name(self, device: torch.device) -> str:
+    @staticmethod
+    def scan_layer(
+        cells: "Sequence[Cell]", inputs: Tensor, mask: Tensor, ways: Sequence[bool]
+    ) -> tuple[Tensor, Tensor]:
+        """``scan`` of D cells, true where one runs in reverse: (outputs [B, T, D H], final hidden states [B, D H])."""
+        runs = [cell.scan(inputs, mask, reverse=way) for cell, way in zip(cells, ways, strict=True)]
+        return torch.cat([out for out, _ in runs], dim=-1), torch.cat([state[0] for _, state in runs], dim=-1)
+
+    def kernel_name(self, device: torch.device, precision: str = "fp32") -> str:
         """The name of the code that runs ``scan`` on a device, for the record."""
         return "loop"
 
@@ -117,7 +128,7 @@ class LinearCell(Cell):
         outputs = entries[0] * keep
         return reverse_padded(outputs, lengths) if reverse else outputs, final
 
-    def kernel_name(self, device: torch.device) -> str:
+    def kernel_name(self, device: torch.device, precision: str = "fp32") -> str:
         return "parallel scan"
 
 
@@ -130,6 +141,7 @@ class FusedCell(Cell):
     """
 
     num_gates: int
+    recurrence: Recurrence | None = None  # for ``Layer``, in place of the kernel on a CPU
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size)
@@ -151,6 +163,9 @@ class FusedCell(Cell):
         self, inputs: Tensor, mask: Tensor, state: State | None = None, reverse: bool = False
     ) -> tuple[Tensor, State]:
         state = self.initial_state(inputs) if state is None else state
+        if self.walks(inputs):
+            outputs, finals = self.walk([self], inputs, mask, [entry.unsqueeze(0) for entry in state], (reverse,))
+            return outputs, tuple(entry.squeeze(0) for entry in finals)
         lengths = mask.sum(dim=1)
         if reverse:
             inputs = reverse_padded(inputs, lengths)
@@ -159,9 +174,48 @@ class FusedCell(Cell):
         outputs = outputs * mask.unsqueeze(-1)
         return reverse_padded(outputs, lengths) if reverse else outputs, (hidden, *rest)
 
+    @staticmethod
+    def scan_layer(cells: Sequence[Cell], inputs: Tensor, mask: Tensor, ways: Sequence[bool]) -> tuple[Tensor, Tensor]:
+        fused = cast(Sequence[FusedCell], cells)
+        if not fused[0].walks(inputs):
+            return Cell.scan_layer(cells, inputs, mask, ways)
+        states = [inputs.new_zeros(len(cells), len(inputs), size) for size in cells[0].state_sizes]
+        outputs, finals = fused[0].walk(fused, inputs, mask, states, tuple(ways))
+        return outputs, finals[0].transpose(0, 1).flatten(1)
+
+    def walks(self, inputs: Tensor) -> bool:
+        """Whether ``walk`` is to be used in place of ``kernel``."""
+        return self.recurrence is not None and suits(inputs, self.linear_hh.weight)
+
+    @staticmethod
+    def walk(
+        cells: "Sequence[FusedCell]", inputs: Tensor, mask: Tensor, states: list[Tensor], ways: tuple[bool, ...]
+    ) -> tuple[Tensor, list[Tensor]]:
+        """``scan`` of D cells at once, entries of states [D, B, ...]."""
+        ih, hh = [cell.linear_ih for cell in cells], [cell.linear_hh for cell in cells]
+        first = cells[0]
+        weights = Weights(
+            torch.stack([first.input_blocks(linear.weight) for linear in ih]),
+            torch.stack([first.recurrent_blocks(linear.weight) for linear in hh]),
+            torch.stack([first.input_blocks(linear.bias) for linear in ih]),
+            torch.stack([first.recurrent_blocks(linear.bias) for linear in hh]),
+        )
+        steps = steps_of(tuple(mask.sum(dim=1).tolist()), mask.shape[1], ways)
+        outputs, *finals = Layer.apply(first.recurrence, steps, inputs, *weights, *states)  # type: ignore[no-untyped-call]
+        return outputs, finals
+
+    def input_blocks(self, parameter: Tensor) -> Tensor:
+        """The blocks of a parameter of ``linear_ih``, in the order of ``recurrence``."""
+        return parameter
+
+    def recurrent_blocks(self, parameter: Tensor) -> Tensor:
+        """The same of ``linear_hh``."""
+        return self.input_blocks(parameter)
+
     def weights(self) -> list[Tensor]:
         """W_ih, W_hh, b_ih and b_hh, the order in which PyTorch's kernels take them."""
         return [self.linear_ih.weight, self.linear_hh.weight, self.linear_ih.bias, self.linear_hh.bias]
 
-    def kernel_name(self, device: torch.device) -> str:
-        return {"cuda": "cuDNN", "mps": "MPS"}.get(device.type, "ATen")
+    def kernel_name(self, device: torch.device, precision: str = "fp32") -> str:
+        on_cpu = "packed" if self.recurrence is not None and precision == "fp32" else "ATen"
+        return {"cuda": "cuDNN", "mps": "MPS"}.get(device.type, on_cpu)

@@ -4,6 +4,54 @@ import torch
 from torch import Tensor
 
 from models.cells.base import FusedCell, State
+from models.recurrence import Recurrence, Steps, Weights
+
+
+class GRURecurrence(Recurrence):
+    """Blocks r, z, n of W_ih and n, r, z of W_hh, so that products of r and z are added in place.
+
+    With g the gradient of h', those of the products are (1 - z) (1 - n^2) g for n, r times that for W_hn h + b_hn,
+    (h - n) z (1 - z) g for z, and (W_hn h + b_hn) (1 - r) times that of W_hn h + b_hn for r.
+    """
+
+    def input_bias(self, weights: Weights) -> Tensor:
+        size = weights.hh.shape[2]
+        return weights.bias_ih + torch.nn.functional.pad(weights.bias_hh[:, size:], (0, size))
+
+    def forward(self, gates: Tensor, states: list[Tensor], weights: Weights, steps: Steps) -> list[Tensor]:
+        (h,) = states
+        size = h.shape[2]
+        r, z, n = gates.split(size, dim=2)
+        rz, products = gates[..., : 2 * size], torch.empty_like(n)  # W_hn h + b_hn
+        weight_n, weight_rz = weights.hh.transpose(1, 2).split([size, 2 * size], dim=2)
+        bias_n = weights.bias_hh[:, None, :size]
+        for now, after, before in steps.walk:
+            old, candidate = h[:, before], n[:, now]
+            rz[:, now].baddbmm_(old, weight_rz).sigmoid_()
+            product = torch.baddbmm(bias_n, old, weight_n, out=products[:, now])
+            candidate.addcmul_(r[:, now], product).tanh_()
+            torch.lerp(candidate, old, z[:, now], out=h[:, after])
+        return [gates, products]
+
+    def backward(
+        self, gradients: list[Tensor], saved: list[Tensor], states: list[Tensor], weights: Weights, steps: Steps
+    ) -> tuple[Tensor, slice, slice]:
+        (by_h,), (gates, products), (h,) = gradients, saved, states
+        size = h.shape[2]
+        r, z, n = gates.split(size, dim=2)
+        factors = gates.new_empty(*gates.shape[:2], 4, size)
+        by_product, by_r, by_z, by_n = factors.unbind(2)
+        torch.addcmul(1 - z, 1 - z, n * n, value=-1, out=by_n)
+        torch.mul(by_n, r, out=by_product)
+        torch.mul(by_product * products, 1 - r, out=by_r)
+        torch.mul(h.index_select(1, steps.before).sub_(n), z - z * z, out=by_z)
+        flat = factors.flatten(2)
+        by_hh = flat[..., : 3 * size]
+        for now, after, before in reversed(steps.walk):
+            gradient = by_h[:, after]
+            factors[:, now].mul_(gradient.unsqueeze(2))
+            by_h[:, before].addcmul_(gradient, z[:, now]).baddbmm_(by_hh[:, now], weights.hh)
+        return flat, slice(size, None), slice(None, 3 * size)
 
 
 class GRUCell(FusedCell):
@@ -15,6 +63,7 @@ class GRUCell(FusedCell):
     """
 
     num_gates = 3
+    recurrence = GRURecurrence()
 
     def step(self, projected: Tensor, state: State) -> State:
         (h,) = state
@@ -24,6 +73,10 @@ class GRUCell(FusedCell):
         z = torch.sigmoid(z_x + z_h)
         n = torch.tanh(n_x + r * n_h)
         return ((1 - z) * n + z * h,)
+
+    def recurrent_blocks(self, parameter: Tensor) -> Tensor:
+        r, z, n = parameter.chunk(3)
+        return torch.cat([n, r, z])
 
     def kernel(self, inputs: Tensor, mask: Tensor, state: State) -> tuple[Tensor, State]:
         start = state[0].unsqueeze(0).to(inputs.dtype)

@@ -4,6 +4,41 @@ import torch
 from torch import Tensor
 
 from models.cells.base import FusedCell, State
+from models.recurrence import Recurrence, Steps, Weights
+
+
+class RNNRecurrence(Recurrence):
+    """With g the gradient of h', that of both products is (1 - h'^2) g, or g where h' > 0 with ReLU.
+
+    Args:
+        activation: ``tanh`` or ``relu``.
+    """
+
+    def __init__(self, activation: str) -> None:
+        self.activation = activation
+
+    def input_bias(self, weights: Weights) -> Tensor:
+        return weights.bias_ih + weights.bias_hh
+
+    def forward(self, gates: Tensor, states: list[Tensor], weights: Weights, steps: Steps) -> list[Tensor]:
+        (h,) = states
+        activate = torch.tanh_ if self.activation == "tanh" else torch.relu_
+        weight = weights.hh.transpose(1, 2)
+        h[:, steps.sentences : -1] = gates
+        for _, after, before in steps.walk:
+            activate(h[:, after].baddbmm_(h[:, before], weight))
+        return []
+
+    def backward(
+        self, gradients: list[Tensor], saved: list[Tensor], states: list[Tensor], weights: Weights, steps: Steps
+    ) -> tuple[Tensor, slice, slice]:
+        (by_h,), (h,) = gradients, states
+        new = h[:, steps.sentences : -1]
+        factors = 1 - new * new if self.activation == "tanh" else (new > 0).to(new.dtype)
+        for now, after, before in reversed(steps.walk):
+            products = factors[:, now].mul_(by_h[:, after])
+            by_h[:, before].baddbmm_(products, weights.hh)
+        return factors, slice(None), slice(None)
 
 
 class RNNCell(FusedCell):
@@ -20,7 +55,7 @@ class RNNCell(FusedCell):
         if activation not in ("tanh", "relu"):
             raise ValueError(f"The activation of the rnn cell is 'tanh' or 'relu', not '{activation}'.")
         super().__init__(input_size, hidden_size)
-        self.activation = activation
+        self.activation, self.recurrence = activation, RNNRecurrence(activation)
 
     def step(self, projected: Tensor, state: State) -> State:
         (h,) = state

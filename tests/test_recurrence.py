@@ -1,0 +1,126 @@
+"""The hand-written layer of a CPU against the plain loop, and the cases that it leaves to other code."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from models.cells.base import Cell, FusedCell
+from models.cells.gru import GRUCell
+from models.cells.rnn import RNNCell
+from models.recurrence import steps_of
+
+LENGTHS = [4, 0, 9, 1, 9, 3]
+MASK = torch.arange(9) < torch.tensor(LENGTHS)[:, None]
+EXACT = {"atol": 1e-10, "rtol": 1e-10}
+
+CELLS: dict[str, Callable[[], FusedCell]] = {
+    "gru": lambda: GRUCell(7, 5),
+    "rnn": lambda: RNNCell(7, 5, "tanh"),
+    "relu": lambda: RNNCell(7, 5, "relu"),
+}
+
+
+@pytest.fixture(params=CELLS)
+def make(request: pytest.FixtureRequest) -> Callable[[], FusedCell]:
+    torch.manual_seed(0)
+    return CELLS[request.param]
+
+
+def values_and_gradients(run: Callable[[], tuple[Tensor, ...]], sources: list[Tensor]) -> list[Tensor]:
+    """What a scan gives, and the gradients of a function of all of it."""
+    results = run()
+    return [*results, *torch.autograd.grad(sum(entry.sin().sum() for entry in results), sources)]
+
+
+def assert_exact(got: list[Tensor], wanted: list[Tensor]) -> None:
+    for one, other in zip(got, wanted, strict=True):
+        torch.testing.assert_close(one, other, **EXACT)
+
+
+def written_by_hand(outputs: Tensor) -> bool:
+    """Whether the layer is in the graph of an output."""
+    node, names = outputs.grad_fn, []
+    while node is not None:
+        names.append(type(node).__name__)
+        node = next((parent for parent, _ in node.next_functions if parent is not None), None)
+    return "LayerBackward" in names
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_a_scan_equals_the_loop_in_double_precision(make: Callable[[], FusedCell], reverse: bool) -> None:
+    cell = make().double()
+    inputs = torch.randn(6, 9, 7, dtype=torch.double, requires_grad=True)
+    state = tuple(torch.randn(6, size, dtype=torch.double, requires_grad=True) for size in cell.state_sizes)
+    sources = [inputs, *state, *cell.parameters()]
+
+    def run(scan: Callable) -> list[Tensor]:
+        def results() -> tuple[Tensor, ...]:
+            outputs, final = scan(cell, inputs, MASK, state, reverse)
+            assert written_by_hand(outputs) == (scan is not Cell.scan)
+            return outputs, *final
+
+        return values_and_gradients(results, sources)
+
+    assert_exact(run(type(cell).scan), run(Cell.scan))
+
+
+@pytest.mark.parametrize("ways", [(False, True), (True, False), (True,)])
+def test_directions_in_one_walk_equal_the_loop_of_each(make: Callable[[], FusedCell], ways: tuple[bool, ...]) -> None:
+    cells = [make().double() for _ in ways]
+    inputs = torch.randn(6, 9, 7, dtype=torch.double, requires_grad=True)
+    sources = [inputs, *(parameter for cell in cells for parameter in cell.parameters())]
+
+    def by_loops() -> tuple[Tensor, ...]:
+        runs = [Cell.scan(cell, inputs, MASK, None, way) for cell, way in zip(cells, ways, strict=True)]
+        return torch.cat([out for out, _ in runs], dim=2), torch.cat([state[0] for _, state in runs], dim=1)
+
+    together = values_and_gradients(lambda: cells[0].scan_layer(cells, inputs, MASK, ways), sources)
+    assert_exact(together, values_and_gradients(by_loops, sources))
+
+
+@pytest.mark.parametrize("used", ["outputs", "final"])
+def test_a_part_of_the_results_has_its_gradient(make: Callable[[], FusedCell], used: str) -> None:
+    cell, inputs = make().double(), torch.randn(6, 9, 7, dtype=torch.double)
+
+    def part(scan: Callable) -> tuple[Tensor, ...]:
+        outputs, final = scan(cell, inputs, MASK)
+        return (outputs,) if used == "outputs" else final
+
+    sources = list(cell.parameters())
+    fast, slow = (values_and_gradients(lambda scan=scan: part(scan), sources) for scan in (type(cell).scan, Cell.scan))
+    assert_exact(fast, slow)
+
+
+def test_the_gradient_may_be_computed_again(make: Callable[[], FusedCell]) -> None:
+    cell, inputs = make(), torch.randn(6, 9, 7, requires_grad=True)
+    total = cell.scan(inputs, MASK)[0].sum()
+    first, second = (torch.autograd.grad(total, [inputs, *cell.parameters()], retain_graph=True) for _ in range(2))
+    assert all(map(torch.equal, first, second))
+
+
+def test_a_second_derivative_is_refused(make: Callable[[], FusedCell]) -> None:
+    cell, inputs = make(), torch.randn(6, 9, 7, requires_grad=True)
+    (gradient,) = torch.autograd.grad(cell.scan(inputs, MASK)[0].pow(2).sum(), inputs, create_graph=True)
+    with pytest.raises(RuntimeError, match="differentiate twice"):
+        gradient.sum().backward()
+
+
+def test_in_bf16_the_kernel_runs(make: Callable[[], FusedCell]) -> None:
+    cell, inputs = make(), torch.randn(6, 9, 7)
+    with torch.autocast("cpu", torch.bfloat16):
+        outputs, _ = cell.scan(inputs, MASK)
+    assert not written_by_hand(outputs)
+    torch.testing.assert_close(outputs.float(), cell.scan(inputs, MASK)[0], atol=0.03, rtol=0.03)
+    assert cell.kernel_name(torch.device("cpu"), "bf16") == "ATen"
+    assert cell.kernel_name(torch.device("cpu"), "fp32") == "packed"
+
+
+def test_steps_hold_every_token_once_and_no_padding() -> None:
+    steps = steps_of(tuple(LENGTHS), 9, (False, True))
+    assert steps.tokens == sum(LENGTHS)
+    assert [step.tokens.stop - step.tokens.start for step in steps.walk] == [5, 4, 4, 3, 2, 2, 2, 2, 2]
+    for packed, padded in zip(steps.packed, steps.padded, strict=True):
+        assert sorted(packed.tolist()) == MASK.flatten().nonzero().flatten().tolist()
+        assert padded[~MASK.flatten()].eq(len(LENGTHS) + sum(LENGTHS)).all()
