@@ -86,9 +86,10 @@ def test_every_schedule_rises_and_never_passes_the_peak(composed: Callable, sche
 @pytest.mark.parametrize("encoder", options("encoder"))
 def test_one_encoder_config_composes_unchanged_in_every_task(composed: Callable, encoder: str, cell: str) -> None:
     parts = [f"encoder={encoder}", f"cell={cell}", "model.embedding_size=8"]
-    configs = [composed(task, *parts).model.encoder for task in TASKS]
+    having = [task for task in TASKS if "\n  - encoder:" in (CONF / f"{task}.yaml").read_text()]
+    configs = [composed(task, *parts).model.encoder for task in having]
     first, *others = [OmegaConf.to_container(cfg, resolve=True) for cfg in configs]
-    assert others == [first] * (len(TASKS) - 1)
+    assert others == [first] * (len(having) - 1)
     assert instantiate(configs[0]).output_size > 0
 
 

@@ -174,13 +174,15 @@ def test_other_data_are_refused_and_the_first_run_stays_resumable(
     assert result(folder)["status"] == "ok" and result(folder)["training"]["epochs"] == 3
 
 
-@pytest.mark.parametrize("task", ["sentiment", "tagging", "translation"])
+@pytest.mark.parametrize("task", ["sentiment", "tagging", "translation", "captioning"])
 def test_a_run_that_is_stopped_within_an_epoch_goes_on_to_the_same_bits(
     launch: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, task: str
 ) -> None:
     sizes = ["data.sizes={train: 60, validation: 10, test: 10}", "trainer.max_epochs=2", "trainer.average_decay=0.9"]
     sampled = ["codec.tokenizer.vocab_size=120", "codec.sampling_alpha=0.3", "model.decoder.hidden_size=8", "beam=1"]
-    options = [*sizes, *(sampled if task == "translation" else []), "trainer.checkpoint_steps=2"]
+    images = ["data.image_size=16", "model.decoder.hidden_size=8", "beam=1"]
+    own = {"translation": sampled, "captioning": images}
+    options = [*sizes, *own.get(task, []), "trainer.checkpoint_steps=2"]
     whole = launch(task, *options, folder="whole")
     original = Trainer.save
     with monkeypatch.context() as patch, pytest.raises(SystemExit):

@@ -12,10 +12,11 @@ from training.build import build
 from training.loss import Loss, cross_entropy
 
 KEYS = ("model.label_smoothing", "model.head.label_smoothing")  # of which a task's config has one
-SMALL_DATA = {  # the embedded language, in few sentences
+SMALL_DATA = {  # generated data, in few rows
     "sentiment": ["data.sizes.train=200"],
     "tagging": ["data.sizes.train=200"],
     "translation": ["data.sizes.train=200", "codec.tokenizer.vocab_size=120"],
+    "captioning": ["data.sizes.train=200", "data.image_size=16"],
 }
 
 

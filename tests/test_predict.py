@@ -14,7 +14,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, TASKS
+from conftest import ROOT, TASKS, TEXT_TASKS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -57,7 +57,7 @@ def start(task: str, *options: str, **how: object) -> subprocess.Popen:
     return subprocess.Popen(command, stderr=subprocess.PIPE, env=environment, **how)
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", TEXT_TASKS)
 def test_the_same_fields_in_every_task(ask: Callable, task: str) -> None:
     code, written, _ = ask(task, "format=json", "reads=text" if task == "tagging" else "device=cpu")
     rows = [json.loads(line) for line in written.splitlines()]
@@ -117,7 +117,7 @@ def test_long_lines_are_cut_with_a_warning(ask: Callable, task: str) -> None:
     assert "cut" not in ask(task, text=text)[2]
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", TEXT_TASKS)
 def test_unknown_lines_are_reported(ask: Callable, task: str) -> None:
     known = "the film is good"
     _, _, error = ask(task, text=f"{known}\nжщю ъыь юяэ\n{known}\n")
@@ -201,7 +201,7 @@ def test_help_explains_every_key(ask: Callable, task: str) -> None:
     assert Options.__dataclass_fields__.keys() <= predictor.options_type.__dataclass_fields__.keys()
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", TEXT_TASKS)
 def test_a_bad_line_is_named_and_those_before_it_are_answered(ask: Callable, tmp_path: Path, task: str) -> None:
     options = ["reads=text", "writes=text"] if task == "tagging" else []
     code, written, error = ask(task, *options, text=b"a film\ngood\n\xff\xfe bad\nmore\n")
@@ -216,7 +216,7 @@ HUGE = st.sampled_from(
 )
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", TEXT_TASKS)
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
 @given(lines=st.lists(ODD | HUGE, max_size=6))
 def test_every_line_has_an_answer(predictors: dict, task: str, lines: list[str]) -> None:
@@ -243,7 +243,7 @@ def predictors(saved: dict[str, Path]) -> dict:
     return {task: load(saved[task], device="cpu", **options.get(task, {})) for task in TASKS}
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", TEXT_TASKS)
 def test_the_library_gives_what_the_command_gives(ask: Callable, saved: dict[str, Path], task: str) -> None:
     options = {"reads": "text"} if task == "tagging" else {}
     answers = load(str(saved[task]), **options).predict(LINES.splitlines())

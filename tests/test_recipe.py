@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from conftest import CONF, assert_learns, options
 from omegaconf import DictConfig, OmegaConf
+from PIL import Image
 
 from data.errors import InputError
 from training.build import build
@@ -47,6 +48,15 @@ def sentences(rows: int) -> str:
     return "".join(f"{lines}\n" for lines in tagged)
 
 
+def captions(folder: Path, rows: int) -> str:
+    """A table of captions of equal images, each under a name of its own."""
+    Image.new("RGB", (9, 7), "red").save(folder / "image.png")
+    for row in range(rows):
+        (folder / f"{row}.png").unlink(missing_ok=True)
+        (folder / f"{row}.png").hardlink_to(folder / "image.png")
+    return "image,caption\n" + "".join(f"{row}.png,{words(6, row)}\n" for row in range(rows))
+
+
 @pytest.fixture
 def own(tmp_path: Path) -> Callable[..., list[str]]:
     """``own(task, rows, ...)``: the overrides that name files of that many training rows, and nothing else."""
@@ -54,6 +64,9 @@ def own(tmp_path: Path) -> Callable[..., list[str]]:
     def write(task: str, rows: int, **kind: object) -> list[str]:
         if task == "tagging":
             content, suffix, options = [sentences(rows), sentences(4)], "conllu", ["data=conllu"]
+        elif task == "captioning":
+            content, suffix = [captions(tmp_path, rows), captions(tmp_path, 4)], "csv"
+            options = ["data=images", "codec.images.image_size=8"]
         else:
             make = text_rows if task == "sentiment" else pair_rows
             tables = [make(rows, **kind), make(rows, **kind)[:200]]

@@ -31,7 +31,14 @@ NOT_THE_EXPERIMENT = (
     "baselines",
 )
 NOT_THE_TRAINING = ("checkpoint_minutes", "checkpoint_steps")  # keys of ``trainer`` that change no result
-PATHS = ("path", "train", "validation", "test")  # keys of ``data`` that say where files lie on this machine
+PATHS = (
+    "path",
+    "train",
+    "validation",
+    "test",
+    "folder",
+    "features",
+)  # keys of ``data`` that say where files lie on this machine
 SHORT = 8  # characters of an identifier
 
 

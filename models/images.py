@@ -1,0 +1,91 @@
+"""Image encoders: an image as an ``Encoding`` of grid positions, for the decoders and attention scores of text."""
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+from models.dropout import Dropout
+from models.encoder import Encoding
+
+
+class ImageEncoder(nn.Module, ABC):
+    """Images [B, H, W, 3] or features [B, G, F] -> ``Encoding`` of G grid positions with D = ``output_size`` features.
+
+    ``outputs`` [B, G, D] are what attention reads; ``final_state`` [B, D] is the whole image in one vector.
+    """
+
+    output_size: int
+
+    @abstractmethod
+    def forward(self, images: Tensor) -> Encoding: ...
+
+
+class ConvolutionalImageEncoder(ImageEncoder):
+    """A small convolutional network from scratch: [B, H, W, 3] uint8 images -> ``Encoding``.
+
+    Every layer is a 3 x 3 convolution, group normalisation (Wu & He, 2018), so that an image gives the same result in
+    any batch, and ReLU. A learned vector of every position is added to the grid, because attention reads its positions
+    without order (Xu et al., 2015). The vector of the whole image is a linear function of the grid.
+
+    Args:
+        input_size: H and W.
+        channels: the features of every layer but the last.
+        hidden_size: D, the features of the last layer.
+        strides: of every layer, the last one included; G = (input_size / their product) ** 2.
+        groups: of the normalisation; must divide every number of features.
+        dropout: the dropout rate of the vector of the whole image.
+    """
+
+    def __init__(
+        self, input_size: int, channels: list[int], hidden_size: int, strides: list[int], groups: int, dropout: float
+    ) -> None:
+        super().__init__()
+        sizes, stride = [3, *channels, hidden_size], int(torch.tensor(strides).prod())
+        if len(strides) != len(sizes) - 1:
+            raise ValueError(f"strides={list(strides)}: give {len(sizes) - 1}, one for every layer.")
+        if stride < 1 or input_size % stride:
+            raise ValueError(
+                f"image_size={input_size} is no multiple of {stride}, the product of the strides: choose another."
+            )
+        if any(features % groups for features in sizes[1:]):
+            raise ValueError(f"groups={groups} does not divide every number of features in {sizes[1:]}.")
+        self.output_size = hidden_size
+        self.layers = nn.Sequential(
+            *(layer(*shape, groups) for shape in zip(sizes, sizes[1:], strides, strict=False))
+        )
+        positions = (input_size // stride) ** 2
+        self.positions = nn.Parameter(torch.randn(positions, hidden_size) * hidden_size**-0.5)
+        self.summary = nn.Sequential(
+            nn.Flatten(), nn.Linear(positions * hidden_size, hidden_size), nn.Tanh(), Dropout(dropout)
+        )
+
+    def forward(self, images: Tensor) -> Encoding:
+        pixels = images.permute(0, 3, 1, 2).to(self.positions.dtype) / 127.5 - 1
+        grid = self.layers(pixels).flatten(2).transpose(1, 2) + self.positions
+        return Encoding(grid, self.summary(grid))
+
+
+def layer(inputs: int, outputs: int, stride: int, groups: int) -> nn.Module:
+    """Convolution, normalisation, ReLU: [B, inputs, H, W] -> [B, outputs, H / stride, W / stride]."""
+    convolution = nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False)
+    return nn.Sequential(convolution, nn.GroupNorm(groups, outputs), nn.ReLU())
+
+
+class FeatureImageEncoder(ImageEncoder):
+    """Features that were computed before, of any network: [B, G, F] -> ``Encoding``, by one linear layer.
+
+    Args:
+        input_size: F.
+        hidden_size: D.
+        dropout: the dropout rate of the features.
+    """
+
+    def __init__(self, input_size: int, hidden_size: int, dropout: float) -> None:
+        super().__init__()
+        self.output_size = hidden_size
+        self.dropout, self.linear = Dropout(dropout), nn.Linear(input_size, hidden_size)
+
+    def forward(self, images: Tensor) -> Encoding:
+        grid = self.linear(self.dropout(images.to(self.linear.weight.dtype)))
+        return Encoding(grid, torch.tanh(grid.mean(dim=1)))

@@ -1,0 +1,1 @@
+"""Image captioning: one-to-many, an image -> a sentence."""

@@ -1,0 +1,65 @@
+"""Image -> caption."""
+
+from collections.abc import Callable
+from typing import cast
+
+import torch
+
+from data.batch import Batch
+from data.captioning import ImageBatch
+from data.vocabulary import BOS, EOS, PAD, UNK
+from models.attention import Memory
+from models.cells.base import State
+from models.decoder import Decoder
+from models.embedding import TokenEmbedding
+from models.generator import TargetGenerator
+from models.images import ImageEncoder
+from models.search import BeamSearch
+from training.generation import GenerativeModel
+
+
+class Captioner(GenerativeModel):
+    """Encode an image, and write its caption one token after the other (Vinyals et al., 2015; Xu et al., 2015).
+
+    Args:
+        encoder: makes the image encoder from the size of its input.
+        decoder: makes the decoder from its input size, the encoder's output size and its output size.
+        search: the beam search of predictions.
+        input_size, vocab_size: the sizes of the corpus.
+        embedding_size: E.
+        tied_output: whether the output layer shares its weight with the embedding.
+        dropout: the dropout rate of the embeddings.
+        word_dropout: the probability of replacing a token by the unknown token in training.
+        label_smoothing: the probability mass spread over the vocabulary (Szegedy et al., 2016).
+    """
+
+    def __init__(
+        self,
+        encoder: Callable[..., ImageEncoder],
+        decoder: Callable[..., Decoder],
+        search: BeamSearch,
+        input_size: int,
+        vocab_size: int,
+        embedding_size: int,
+        tied_output: bool,
+        dropout: float,
+        word_dropout: float,
+        label_smoothing: float,
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder(input_size=input_size)
+        self.embedding = TokenEmbedding(vocab_size, embedding_size, dropout, word_dropout, UNK)
+        self.generator = TargetGenerator(
+            self.embedding,
+            decoder(input_size=embedding_size, memory_size=self.encoder.output_size, output_size=embedding_size),
+            bos_id=BOS,
+            eos_id=EOS,
+            suppressed_ids=(PAD, UNK, BOS),
+            tied=tied_output,
+        )
+        self.search, self.label_smoothing = search, label_smoothing
+
+    def encode(self, batch: Batch) -> tuple[Memory, State]:
+        encoding = self.encoder(cast(ImageBatch, batch).images)
+        mask = torch.ones(encoding.outputs.shape[:2], dtype=torch.bool, device=encoding.outputs.device)
+        return self.generator.decoder.start(encoding, mask)

@@ -1,0 +1,589 @@
+"""Captioning: generated scenes and their facts, images and tables of users, image encoders, scores and pictures."""
+
+import io
+import json
+import sys
+import types
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import FEW_ROWS, PARTS, SMALL, assert_learns, options
+from omegaconf import DictConfig
+from PIL import Image
+from safetensors.numpy import save_file
+
+from data.backbone import BackboneCodec
+from data.captioning import Caption, CaptionedImage, CaptioningCodec, FeatureCodec, Images, PixelCodec, open_image
+from data.corpus import Corpus
+from data.errors import InputError
+from data.sources.hub import LoadedTable
+from data.sources.images import HubImages, ImageFiles
+from data.sources.scenes import Scene, captions, draw, facts, facts_of_caption, scenes
+from data.sources.scenes.generate import COLORS, SHAPES, UNSEEN
+from data.tokenizers import WordTokenizer
+from models.images import ConvolutionalImageEncoder, FeatureImageEncoder
+from tasks import load
+from tasks.captioning.evaluation import CaptioningEvaluation, fact_scores, text_scores
+from training.build import build
+
+TINY = [*SMALL, *FEW_ROWS, *PARTS["captioning"], "model.encoder.hidden_size=16"]
+
+
+def tiny_encoder(**changes: object) -> ConvolutionalImageEncoder:
+    values = {"channels": [8, 8], "hidden_size": 8, "strides": [2, 1, 2], "groups": 4, "dropout": 0.0}
+    return ConvolutionalImageEncoder(16, **{**values, **changes})
+
+
+def test_scenes_follow_from_their_seed_alone() -> None:
+    first, again, other = (list(scenes("train", size=30, seed=seed)) for seed in (1, 1, 2))
+    assert first == again != other
+    assert list(scenes("train", size=10, seed=1)) == first[:10]
+    assert np.array_equal(draw(first[0], 32), draw(again[0], 32)) and captions(first[0], 5) == captions(again[0], 5)
+
+
+def test_training_never_shows_the_combinations_that_half_of_the_test_scenes_do() -> None:
+    shown = {
+        split: [{(thing.color, thing.shape) for thing in scene.things} for scene in scenes(split, size=600)]
+        for split in ("train", "validation", "test")
+    }
+    assert not any(pairs & UNSEEN for split in ("train", "validation") for pairs in shown[split])
+    assert 0.4 < np.mean([bool(pairs & UNSEEN) for pairs in shown["test"]]) < 0.6
+    assert set().union(*shown["train"]) == {(c, s) for c in COLORS for s in SHAPES} - UNSEEN
+
+
+def test_every_caption_states_the_facts_of_its_scene_in_many_ways() -> None:
+    found = []
+    for scene in scenes("test", size=200):
+        texts = captions(scene, 5)
+        assert all(facts_of_caption(text) == facts(scene) for text in texts)
+        assert len(set(texts)) == len(texts) == (5 if scene.relation else len(texts))
+        found += texts
+    assert len(set(found)) > 0.7 * len(found)
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("a small red circle", [("circle", "one", "small", "red")]),
+        ("THERE ARE Three big white rings !", [("ring", "three", "large", "white")]),
+        ("a red circle", []),
+        ("", []),
+        ("one little blue cross over", [("cross", "one", "small", "blue")]),
+    ],
+)
+def test_a_caption_is_read_back(text: str, expected: list[tuple[str, ...]]) -> None:
+    kinds = ("count", "scale", "color")
+    stated = {(shape, *pair) for shape, *values in expected for pair in zip(kinds, values, strict=True)}
+    assert facts_of_caption(text) == stated
+
+
+def test_a_relation_and_its_converse_are_one_fact() -> None:
+    one, other = "a small red circle", "two big blue rings"
+    expected = facts_of_caption(f"{one} is left of {other}")
+    assert ("circle", "left of", "ring") in expected
+    assert facts_of_caption(f"there are {other} to the right of {one}") == expected
+    assert facts_of_caption(f"{one} over {other}") == facts_of_caption(f"{other} below {one}") != expected
+    assert facts_of_caption(f"{one} {other} left of") == expected - {("circle", "left of", "ring")}
+
+
+def test_pictures_show_what_scenes_say() -> None:
+    """The means of what two groups cover lie as their relation says, and larger and more shapes cover more."""
+    for scene in [scene for scene in scenes("train", size=60) if scene.relation]:
+        alone = [draw(replace(scene, things=(thing,), relation=None), 48).max(axis=2) > 80 for thing in scene.things]
+        (y, x), (other_y, other_x) = (np.argwhere(covered).mean(axis=0) for covered in alone)
+        holds = {"left of": x < other_x, "right of": x > other_x, "above": y < other_y, "below": y > other_y}
+        assert holds[str(scene.relation)]
+        rows, columns = ([{cell[axis] for cell in thing.cells} for thing in scene.things] for axis in (0, 1))
+        assert set.intersection(*(rows if "of" in str(scene.relation) else columns))
+    (thing,) = next(scene for scene in scenes("train", size=60) if len(scene.things) == 1).things
+    sizes = {}
+    for scale in ("small", "large"):
+        for cells in (((0, 0),), ((0, 0), (0, 2))):
+            scene = Scene((replace(thing, scale=scale, cells=cells),), None, 7)
+            sizes[scale, len(cells)] = int((draw(scene, 48).max(axis=2) > 80).sum())
+    assert sizes["small", 1] < sizes["large", 1] < sizes["large", 2] and sizes["small", 1] < sizes["small", 2]
+
+
+def test_a_scene_is_drawn_at_any_size() -> None:
+    scene = next(scenes("train", size=1))
+    for side in (16, 33, 64):
+        assert draw(scene, side).shape == (side, side, 3) and draw(scene, side).dtype == np.uint8
+
+
+@pytest.mark.parametrize("override", ["data.image_size=8", "data.captions=0", "data.sizes.train=-1"])
+def test_scenes_that_cannot_be_generated_are_refused(composed: Callable, override: str) -> None:
+    with pytest.raises(InputError, match=override.replace(".", r"\.")):
+        build(composed("captioning", override).data).read_split("train")
+
+
+def save_image(path: Path, size: tuple[int, int] = (20, 10), mode: str = "RGB", color: object = "red") -> Path:
+    Image.new(mode, size, color).save(path)
+    return path
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "P", "CMYK", "1", "I;16"])
+def test_images_of_every_mode_are_read(tmp_path: Path, mode: str) -> None:
+    path = save_image(tmp_path / ("image.tiff"), mode=mode, color=1)
+    array = PixelCodec(8).read(str(path))
+    assert array.shape == (8, 8, 3) and array.dtype == np.uint8
+
+
+def test_the_square_in_the_middle_of_an_upright_image_is_kept(tmp_path: Path) -> None:
+    pixels = np.zeros((10, 30, 3), np.uint8)
+    pixels[:, 10:20] = 200
+    pixels[:5, 10:20, 0] = 100
+    Image.fromarray(pixels).save(tmp_path / "plain.png")
+    plain = PixelCodec(10).read(str(tmp_path / "plain.png"))
+    assert np.array_equal(plain, pixels[:, 10:20])
+    turned, exif = Image.fromarray(np.rot90(pixels)), Image.Exif()
+    exif[0x0112] = 6  # the first row is at the right
+    turned.save(tmp_path / "turned.png", exif=exif)
+    assert np.array_equal(PixelCodec(10).read(str(tmp_path / "turned.png")), plain)
+    assert PixelCodec(4).read(str(tmp_path / "plain.png")).mean() == pytest.approx(plain.mean(), abs=5)
+
+
+def test_images_that_cannot_be_read_are_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = save_image(tmp_path / "whole.png", (64, 64)).read_bytes()
+    (tmp_path / "cut.png").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "text.jpg").write_text("no image")
+    for name, message in {
+        "cut.png": "cut.png cannot be read",
+        "text.jpg": "unknown format",
+        "no": "no image file",
+    }.items():
+        with pytest.raises(InputError, match=message) as error:
+            open_image(CaptionedImage(str(tmp_path / name), ()))
+        assert "\n" not in str(error.value)
+    monkeypatch.setattr("data.captioning.MOST_PIXELS", 4095)
+    with pytest.raises(InputError, match="64 x 64 pixels are more than 4,095"):
+        open_image(CaptionedImage(str(tmp_path / "whole.png"), ()))
+
+
+def codec_of(examples: list[CaptionedImage], images: object = None, **options: object) -> CaptioningCodec:
+    codec = CaptioningCodec(images or PixelCodec(8), WordTokenizer(lowercase=True, pretokenized=False), **options)
+    codec.fit(examples)
+    return codec
+
+
+def plain_image(*texts: str, shade: int = 0, **metadata: object) -> CaptionedImage:
+    return CaptionedImage(np.full((8, 8, 3), shade, np.uint8), texts, metadata=metadata)
+
+
+def test_every_epoch_reads_one_caption_of_each_image_drawn_anew() -> None:
+    examples = [plain_image(*(f"{row} {way}" for way in "abc")) for row in range(20)] + [plain_image("only")]
+    codec = codec_of(examples)
+    encoded = codec.encode(examples)
+    seen: list[Counter] = [Counter() for _ in examples]
+    for seed in range(12):
+        batch = codec.resample(encoded, examples, seed).batch(np.arange(len(examples)))
+        for counter, ids, mask in zip(seen, batch.targets, batch.target_mask, strict=True):
+            counter[codec.language.decode_text(ids[mask][:-1].tolist())] += 1
+    assert all(set(counter) <= set(example.captions) for counter, example in zip(seen, examples, strict=True))
+    assert np.mean([len(counter) for counter in seen[:20]]) > 2.5 and seen[20] == {"only": 12}
+
+
+def test_long_captions_are_cut_and_counted() -> None:
+    examples = [plain_image("a b", "a b c d e"), plain_image("a b c")]
+    encoded = codec_of(examples, max_length=4).encode(examples)
+    assert encoded.num_cut == 1 and encoded.captions.lengths.tolist() == [3, 4, 4]
+    with pytest.raises(InputError, match=r"codec\.max_length=1"):
+        codec_of(examples, max_length=1)
+
+
+def test_images_that_do_not_fit_into_memory_are_read_for_every_batch(tmp_path: Path) -> None:
+    paths = [save_image(tmp_path / f"{shade}.png", color=(shade, 0, 0)) for shade in range(4)]
+    examples = [CaptionedImage(str(path), ("a",)) for path in paths]
+    kept, read = (Images(PixelCodec(8), examples, most_bytes=most) for most in (10**6, 10))
+    assert read.arrays is None and kept.arrays is not None
+    rows = np.array([3, 1])
+    assert np.array_equal(kept[rows], read[rows]) and read[rows][:, 0, 0, 0].tolist() == [3, 1]
+    paths[2].unlink()
+    with pytest.raises(InputError, match="There is no image file"):
+        Images(PixelCodec(8), examples, most_bytes=10)
+
+
+def test_content_tells_images_and_captions_apart(tmp_path: Path) -> None:
+    path = save_image(tmp_path / "a.png")
+    one = CaptionedImage(str(path), ("a",))
+    first = one.content()
+    assert first != CaptionedImage(str(path), ("b",)).content()
+    save_image(path, color="blue")
+    assert one.content() != first
+    assert plain_image("a").content() != plain_image("a", shade=1).content()
+    with_features = one._replace(array=np.ones((2, 3), np.float32))
+    assert with_features.content() != with_features._replace(array=np.ones((3, 2), np.float32)).content()
+
+
+@pytest.mark.parametrize("kind", ["pixels", "features"])
+def test_an_image_is_encoded_alike_in_any_batch(kind: str) -> None:
+    torch.manual_seed(0)
+    images = torch.randint(0, 256, (3, 16, 16, 3), dtype=torch.uint8) if kind == "pixels" else torch.randn(3, 5, 6)
+    encoder = (tiny_encoder() if kind == "pixels" else FeatureImageEncoder(6, 8, 0.0)).train()
+    together = encoder(images)
+    assert together.outputs.shape == (3, 16 if kind == "pixels" else 5, 8) and together.final_state.shape == (3, 8)
+    for row in range(3):
+        alone = encoder(images[row : row + 1])
+        torch.testing.assert_close(alone.outputs[0], together.outputs[row])
+        torch.testing.assert_close(alone.final_state[0], together.final_state[row])
+
+
+def test_the_vectors_of_positions_tell_equal_positions_apart() -> None:
+    encoding = tiny_encoder(strides=[1, 1, 2])(torch.full((1, 16, 16, 3), 9, dtype=torch.uint8))
+    inner = encoding.outputs[0].unflatten(0, (8, 8))[3:5, 3:5].flatten(0, 1)  # away from the padding at the edges
+    assert (inner[:1] - inner[1:]).abs().amax(dim=1).min() > 1e-3
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [({"strides": [2, 2]}, "give 3"), ({"strides": [3, 1, 1]}, "no multiple of 3"), ({"groups": 3}, "groups=3")],
+)
+def test_an_encoder_that_cannot_be_built_says_why(changes: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        tiny_encoder(**changes)
+
+
+def corpus_and_model(composed: Callable[..., DictConfig], *overrides: str) -> tuple[Corpus, torch.nn.Module]:
+    cfg = composed("captioning", *TINY, *overrides)
+    corpus: Corpus = Corpus(build(cfg.data), build(cfg.codec), **cfg.split)
+    torch.manual_seed(0)
+    return corpus, build(cfg.model, **corpus.sizes)
+
+
+@pytest.mark.parametrize("decoder", options("decoder"))
+def test_every_decoder_learns_to_describe_a_batch(composed: Callable, decoder: str) -> None:
+    corpus, model = corpus_and_model(composed, f"decoder={decoder}")
+    batch = next(iter(corpus.splits["train"].shuffled(10_000, 16, seed=0)))
+    assert_learns(model, batch, steps=25)
+    found = corpus.codec.decode(model.eval().predict_with_attention(batch))
+    for caption in found:
+        assert caption.text == caption.alternatives[0][0] and len(caption.pieces) >= 1
+        if decoder in ("luong", "bahdanau"):
+            assert np.shape(caption.attention) == (len(caption.pieces), 16)
+            assert np.sum(caption.attention, axis=1) == pytest.approx(1, abs=1e-4)
+        else:
+            assert not any(caption.attention)
+
+
+def test_captions_depend_on_the_image_alone(composed: Callable) -> None:
+    corpus, model = corpus_and_model(composed)
+    encoded = corpus.splits["test"].encoded
+    model.eval()
+    together = model.predict(encoded.batch(np.arange(6)))
+    for row in range(6):
+        (alone,) = model.predict(encoded.batch(np.array([row])))
+        assert [h.ids for h in alone.nbest] == [h.ids for h in together[row].nbest]
+    other = torch.flip(encoded.batch(np.arange(6)).images, dims=[0])
+    logits = [model.encode(replace(encoded.batch(np.arange(6)), images=i))[0].values for i in (other, other.flip(0))]
+    assert not torch.allclose(*logits)
+
+
+def test_embeddings_can_start_from_the_captions(composed: Callable) -> None:
+    _, model = corpus_and_model(composed)
+    model.embedding.initialise(torch.ones_like(model.embedding.vectors.weight))
+    assert model.generator.embedding.vectors.weight[5].eq(1).all()
+
+
+def image_table(folder: Path, name: str, text: str) -> str:
+    (folder / name).write_text(text)
+    for image in ("a.png", "b.png"):
+        save_image(folder / image)
+    return str(folder / name)
+
+
+def reader(train: str, **changes: object) -> ImageFiles:
+    values = {"validation": None, "test": None, "folder": None, "image_column": "image", "caption_columns": ["caption"]}
+    return ImageFiles(train=train, **{**values, **changes})
+
+
+LISTS = [{"image": "a.png", "caption": ["one way", "another"]}, {"image": "b.png", "caption": "b"}]
+TABLES = {
+    "rows.csv": ("image,caption\na.png,one  way\nb.png,b\na.png,another\n", ["caption"]),
+    "columns.tsv": ("image\tfirst\tsecond\na.png\tone way\tanother\nb.png\tb\t\n", ["first", "second"]),
+    "lists.jsonl": ("\n".join(map(json.dumps, LISTS)), ["caption"]),
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_captions_are_in_rows_columns_or_lists(tmp_path: Path, name: str) -> None:
+    text, columns = TABLES[name]
+    examples = reader(image_table(tmp_path, name, text), caption_columns=columns).read_split("train")
+    assert [example.captions for example in examples] == [("one way", "another"), ("b",)]
+    assert [Path(str(example.image)).name for example in examples] == ["a.png", "b.png"]
+
+
+def test_the_folder_and_the_columns_of_a_table_can_be_given(tmp_path: Path) -> None:
+    image_table(tmp_path, "unused.csv", "")
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables" / "t.csv").write_text("a.png,text\n")
+    options = {
+        "folder": str(tmp_path),
+        "columns": ["file", "words"],
+        "image_column": "file",
+        "caption_columns": ["words"],
+    }
+    (example,) = reader(str(tmp_path / "tables" / "t.csv"), **options).read_split("train")
+    assert example.image == str(tmp_path / "a.png") and example.captions == ("text",)
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        (
+            "image,caption\na.png,x\ngone.png,y\n",
+            r"t\.csv:3: there is no image .*gone\.png: correct column 'image', or",
+        ),
+        ("image,caption\na.png, \n", r"t\.csv:2: there is no caption in caption"),
+        ("image,caption\n,x\n", r"t\.csv:2: column 'image' names no image file"),
+        ("picture,caption\na.png,x\n", r"no column 'image'.*data\.image_column=NAME"),
+        ("image,text\na.png,x\n", r"no column 'caption'.*data\.caption_columns=NAME"),
+    ],
+)
+def test_mistakes_in_a_table_are_named_with_their_line(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        reader(image_table(tmp_path, "t.csv", text)).read_split("train")
+
+
+def png(color: str) -> bytes:
+    stream = io.BytesIO()
+    Image.new("RGB", (12, 9), color).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def hub_table(layout: str) -> tuple[object, list[str]]:
+    """Two images and their captions, as ``datasets`` holds them, and the columns of captions."""
+    import datasets
+
+    text = datasets.Value("string")
+    if layout == "list":
+        captions, kinds = {"caption": [["red", "a red one"], ["blue"]]}, {"caption": datasets.List(text)}
+    else:
+        captions, kinds = {"x": ["red", "blue"], "y": ["a red one", None]}, {"x": text, "y": text}
+    images = [{"bytes": png(color), "path": None} for color in ("red", "blue")]
+    features = datasets.Features({"image": datasets.Image(), **kinds})
+    return datasets.Dataset.from_dict({"image": images, **captions}, features=features), list(kinds)
+
+
+@pytest.mark.parametrize("layout", ["list", "columns"])
+@pytest.mark.parametrize("place", ["folder", "hub"])
+def test_hub_data_sets_have_images_and_captions_in_columns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layout: str, place: str
+) -> None:
+    table, columns = hub_table(layout)
+    table.to_parquet(tmp_path / "train-00000-of-00001.parquet")
+    options = {"name": None, "repository": None, "revision": None, "path": str(tmp_path)}
+    hub = HubImages(**options, image_column="image", caption_columns=columns)
+    if place == "hub":
+        hub.splits = {"train": LoadedTable(table)}
+    examples = hub.read_split("train")
+    assert [example.captions for example in examples] == [("red", "a red one"), ("blue",)]
+    assert all(isinstance(example.image, bytes) for example in examples) and hub.read_split("test") is None
+    arrays = [PixelCodec(8).array(example) for example in examples]
+    assert [array[4, 4].tolist() for array in arrays] == [[255, 0, 0], [0, 0, 255]]
+    with pytest.raises(InputError, match="split train, row 2 cannot be read as an image"):
+        PixelCodec(8).array(examples[1]._replace(image=b"damaged"))
+
+
+def test_a_column_without_images_is_named(tmp_path: Path) -> None:
+    table, _ = hub_table("columns")
+    table.to_parquet(tmp_path / "train-00000-of-00001.parquet")
+    options = {"name": None, "repository": None, "revision": None, "path": str(tmp_path)}
+    with pytest.raises(InputError, match=r"split train, row 1|row 1: there is no image in column 'y': set"):
+        HubImages(**options, image_column="y", caption_columns=["x"]).read_split("train")[0].content()
+
+
+def features_of(tmp_path: Path, kind: str, arrays: dict[str, np.ndarray]) -> str:
+    if kind == "file":
+        save_file({name.removesuffix(".png"): array for name, array in arrays.items()}, tmp_path / "f.safetensors")
+        return str(tmp_path / "f.safetensors")
+    folder = tmp_path / "features"
+    folder.mkdir(exist_ok=True)
+    for name, array in arrays.items():
+        np.save(folder / Path(name).with_suffix(".npy"), array)
+    return str(folder)
+
+
+@pytest.mark.parametrize("kind", ["folder", "file"])
+def test_features_stand_in_for_images(tmp_path: Path, kind: str) -> None:
+    arrays = {"a.png": np.ones((4, 3), np.float32), "c.png": np.zeros((4, 3), np.float32)}
+    table = image_table(tmp_path, "t.csv", "image,caption\na.png,x\nc.png,y\n")
+    examples = reader(table, features=features_of(tmp_path, kind, arrays)).read_split("train")
+    codec = codec_of(examples, FeatureCodec())
+    assert codec.sizes["input_size"] == 3
+    assert np.array_equal(codec.encode(examples).batch(np.arange(2)).images, np.stack(list(arrays.values())))
+    codec.save(tmp_path)
+    again = CaptioningCodec(FeatureCodec(), WordTokenizer(lowercase=True, pretokenized=False))
+    again.load(tmp_path)
+    assert again.sizes == codec.sizes and again.unlabelled("\n").array.shape == (4, 3)
+
+
+@pytest.mark.parametrize(
+    "array, message",
+    [
+        (np.ones((4, 2), np.float32), r"shape \[4, 2\], where the first training image has \[4, 3\]"),
+        (np.ones((4, 3), np.int64), r"int64 \[4, 3\] are no features"),
+        (np.full((4, 3), np.nan, np.float32), "NaN or infinite"),
+        (None, "there are no features .*b.npy"),
+    ],
+)
+def test_features_that_cannot_be_used_are_named(tmp_path: Path, array: np.ndarray | None, message: str) -> None:
+    arrays = {"a.png": np.ones((4, 3), np.float32), **({} if array is None else {"b.png": array})}
+    table = image_table(tmp_path, "t.csv", "image,caption\na.png,x\nb.png,y\n")
+    with pytest.raises(InputError, match=message):
+        examples = reader(table, features=features_of(tmp_path, "folder", arrays)).read_split("train")
+        codec_of(examples, FeatureCodec()).encode(examples)
+    with pytest.raises(InputError, match=r"data\.features=PATH"):
+        codec_of([plain_image("a")], FeatureCodec())
+
+
+class Network(torch.nn.Module):
+    """Stands in for a network of torchvision."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.grid, self.head = torch.nn.Conv2d(3, 5, 4, stride=4), torch.nn.Linear(5, 2)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.head(self.grid(images).mean(dim=(2, 3)))
+
+
+def backbone(weights: Path, **changes: object) -> BackboneCodec:
+    values = {"network": "small", "node": "grid", "image_size": 8, "mean": [0.5] * 3, "std": [0.5] * 3}
+    return BackboneCodec(weights=str(weights), **{**values, **changes})
+
+
+@pytest.fixture
+def torchvision(monkeypatch: pytest.MonkeyPatch) -> None:
+    models = types.SimpleNamespace(list_models=lambda module: ["small"], get_model=lambda name, weights: Network())
+    monkeypatch.setitem(sys.modules, "torchvision", types.SimpleNamespace(models=models))
+
+
+def test_a_network_of_torchvision_computes_features_with_the_given_weights(torchvision: None, tmp_path: Path) -> None:
+    torch.manual_seed(5)
+    network = Network()
+    torch.save(network.state_dict(), tmp_path / "w.pth")
+    example = CaptionedImage(np.full((8, 8, 3), 255, np.uint8), ("a",))
+    codec = codec_of([example], backbone(tmp_path / "w.pth"))
+    found = codec.encode([example]).batch(np.array([0])).images
+    expected = network.grid(torch.ones(1, 3, 8, 8)).flatten(2).transpose(1, 2)
+    torch.testing.assert_close(found.float(), expected.detach(), rtol=1e-2, atol=1e-2)
+    assert codec.sizes["input_size"] == 5 and found.shape == (1, 4, 5)
+    codec.save(tmp_path)
+    (tmp_path / "w.pth").unlink()
+    again = CaptioningCodec(backbone(tmp_path / "w.pth"), WordTokenizer(lowercase=True, pretokenized=False))
+    again.load(tmp_path)
+    assert torch.equal(again.encode([example]).batch(np.array([0])).images, found)
+
+
+def test_a_backbone_that_cannot_be_used_says_why(torchvision: None, tmp_path: Path) -> None:
+    torch.save({"other": torch.zeros(2)}, tmp_path / "other.pth")
+    torch.save(Network().state_dict(), tmp_path / "w.pth")
+    for codec, message in (
+        (backbone(tmp_path / "gone.pth"), "no such file of weights"),
+        (backbone(tmp_path / "other.pth"), "no weights of this network"),
+        (backbone(tmp_path / "w.pth", node="layer9"), "choose one as grid, head"),
+        (backbone(tmp_path / "w.pth", node="head"), "are no grid"),
+        (backbone(tmp_path / "w.pth", network="large"), "torchvision has small"),
+        (backbone(tmp_path / "w.pth", image_size=2), "cannot read images of this size"),
+    ):
+        with pytest.raises(InputError, match=message):
+            codec.fit([])
+
+
+def test_without_torchvision_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "torchvision", None)
+    with pytest.raises(InputError, match=r"pip install 'rnnbench\[torchvision\]'.*images=features"):
+        backbone(tmp_path / "w.pth").fit([])
+
+
+SCENE = {"circle": "a small red circle", "ring": "two large blue rings"}
+
+
+def scene_image(*names: str, combination: str = "seen") -> CaptionedImage:
+    text = " left of ".join(SCENE[name] for name in names)
+    return plain_image(text, facts=facts_of_caption(text), combination=combination)
+
+
+def test_facts_are_right_wrong_or_missing() -> None:
+    examples = [scene_image("circle", "ring"), scene_image("circle", combination="unseen")]
+    perfect = {"facts_right": 1, "facts_right_seen": 1, "facts_right_unseen": 1, "exact": 1}
+    whole = fact_scores([example.captions[0] for example in examples], examples)
+    assert whole == {**perfect, "facts_wrong": 0, "facts_missing": 0}
+    found = fact_scores(["a small green circle left of two large blue rings", "nothing"], examples)
+    assert found["facts_right_seen"] == 6 / 7 and found["facts_right_unseen"] == 0 and found["exact"] == 0
+    assert found["facts_right"] == 6 / 10 and found["facts_missing"] == 4 / 10 and found["facts_wrong"] == 1 / 7
+    assert fact_scores(["a"], [plain_image("a")]) == {}
+
+
+def test_captions_are_scored_against_all_references() -> None:
+    examples = [plain_image("the cat sat on the mat", "a cat is on a mat today"), plain_image("dogs run in the park")]
+    texts = ["a cat is on a mat today", "Dogs run in the park"]
+    scores, signatures = text_scores(texts, examples, "13a")
+    assert scores["bleu"] == pytest.approx(100) and "nrefs:var" in signatures["bleu"]
+    first_only = [example._replace(captions=example.captions[:1]) for example in examples]
+    assert text_scores(texts, first_only, "13a")[0]["bleu"] < 80
+    with pytest.raises(ValueError, match="1 captions cannot be scored for 2 images"):
+        text_scores(texts[:1], examples, "13a")
+
+
+def test_baselines_are_the_most_frequent_caption_and_the_nearest_image() -> None:
+    train = [plain_image("dark", shade=0), plain_image("bright", shade=200), plain_image("bright", shade=250)]
+    test = [plain_image("dark", shade=20), plain_image("bright", shade=240)]
+    evaluation = CaptioningEvaluation(pictures=1, attention_maps=0)
+    evaluation.fit(train)
+    scores = evaluation.baselines(train, {"test": test})["test"]
+    assert scores["nearest_image"]["chrf"] == pytest.approx(100) > scores["most_frequent_caption"]["chrf"] > 0
+    features = [example._replace(array=np.ones((1, 2), np.float32)) for example in train]
+    assert list(evaluation.baselines(features, {"test": features})["test"]) == ["most_frequent_caption"]
+
+
+def test_predictions_and_pictures_are_written(tmp_path: Path) -> None:
+    examples = [scene_image("circle", "ring"), plain_image("$x$ <b> 猫 \\frac", shade=9)]
+    pieces = ["a", "small", "red", "circle", "</s>"]
+    said = "a small red circle"
+    hypotheses = [Caption(said, [(said, -0.5)], pieces, [[0.25] * 4] * 5), Caption("", [("", -1.0)], ["</s>"], [])]
+    CaptioningEvaluation(pictures=5, attention_maps=2).write(tmp_path, hypotheses, examples)
+    first, second = [json.loads(line) for line in (tmp_path / "predictions.jsonl").read_text().splitlines()]
+    assert first["facts"]["right"] == ["circle color red", "circle count one", "circle scale small"]
+    assert len(first["facts"]["missing"]) == 4 and not first["facts"]["wrong"] and first["combination"] == "seen"
+    assert first["scored"] == {"facts_right": [3, 7], "facts_right_seen": [3, 7]}
+    assert second["references"] == ["$x$ <b> 猫 \\frac"] and "facts" not in second
+    pictures = {path.name: Image.open(path).size for path in tmp_path.glob("*.png")}
+    assert set(pictures) == {"captions.png", "attention_1.png"} and min(map(min, pictures.values())) > 100
+
+
+def test_a_run_on_own_images_is_scored_drawn_and_asked_again(launch: Callable, tmp_path: Path, capsys) -> None:
+    rows = ["image,caption"]
+    for number in range(12):
+        save_image(tmp_path / f"{number}.png", (40, 30), color=("red", "blue")[number % 2])
+        rows += [f"{number}.png,a {way} {('red', 'blue')[number % 2]} picture" for way in ("plain", "fully")]
+    (tmp_path / "train.csv").write_text("\n".join(rows))
+    data = ["data=images", f"data.train={tmp_path}/train.csv", f"data.test={tmp_path}/train.csv"]
+    small = ["codec.images.image_size=16", "model.decoder.hidden_size=8", "trainer.max_epochs=1", "baselines=true"]
+    folder = launch("captioning", *data, *small)
+    result = json.loads((folder / "result.json").read_text())
+    assert result["status"] == "ok" and not result.get("warnings")
+    scores = result["metrics"]["test"]
+    assert scores["baselines"]["nearest_image"]["bleu"] == pytest.approx(100) and "facts_right" not in scores
+    assert {"predictions.jsonl", "captions.png", "attention_1.png"} <= {path.name for path in folder.iterdir()}
+    assert "baseline: nearest image" in capsys.readouterr().out
+    answers = load(folder, device="cpu", n_best=2).predict([str(tmp_path / "0.png"), "", f" {tmp_path}/1.png "])
+    assert answers[1].prediction == "" and answers[0].input == str(tmp_path / "0.png") and len(answers[0].details) <= 2
+    with pytest.raises(InputError, match=r"There is no image file .*gone\.png"):
+        load(folder, device="cpu").predict([str(tmp_path / "gone.png")])
+
+
+def test_a_run_on_features_asks_for_arrays(launch: Callable, tmp_path: Path) -> None:
+    arrays = {f"{n}.png": np.full((4, 6), n, np.float32) for n in range(10)}
+    (tmp_path / "t.csv").write_text("image,caption\n" + "".join(f"{name},number {name[0]}\n" for name in arrays))
+    data = ["data=images", f"data.train={tmp_path}/t.csv", f"data.features={features_of(tmp_path, 'folder', arrays)}"]
+    folder = launch("captioning", "images=features", *data, "model.decoder.hidden_size=8", "trainer.max_epochs=1")
+    assert json.loads((folder / "result.json").read_text())["status"] == "ok"
+    predictor = load(folder, device="cpu")
+    assert len(predictor.predict([str(tmp_path / "features" / "3.npy"), ""])) == 2
+    with pytest.raises(InputError, match="not an array of NumPy"):
+        predictor.predict([str(tmp_path / "t.csv")])
