@@ -1,5 +1,6 @@
 """Image encoders: an image as an ``Encoding`` of grid positions, for the decoders and attention scores of text."""
 
+import math
 from abc import ABC, abstractmethod
 
 import torch
@@ -41,7 +42,7 @@ class ConvolutionalImageEncoder(ImageEncoder):
         self, input_size: int, channels: list[int], hidden_size: int, strides: list[int], groups: int, dropout: float
     ) -> None:
         super().__init__()
-        sizes, stride = [3, *channels, hidden_size], int(torch.tensor(strides).prod())
+        sizes, stride = [3, *channels, hidden_size], math.prod(strides)
         if len(strides) != len(sizes) - 1:
             raise ValueError(f"strides={list(strides)}: give {len(sizes) - 1}, one for every layer.")
         if stride < 1 or input_size % stride:
@@ -51,9 +52,7 @@ class ConvolutionalImageEncoder(ImageEncoder):
         if any(features % groups for features in sizes[1:]):
             raise ValueError(f"groups={groups} does not divide every number of features in {sizes[1:]}.")
         self.output_size = hidden_size
-        self.layers = nn.Sequential(
-            *(layer(*shape, groups) for shape in zip(sizes, sizes[1:], strides, strict=False))
-        )
+        self.layers = nn.Sequential(*(layer(*shape, groups) for shape in zip(sizes, sizes[1:], strides, strict=False)))
         positions = (input_size // stride) ** 2
         self.positions = nn.Parameter(torch.randn(positions, hidden_size) * hidden_size**-0.5)
         self.summary = nn.Sequential(

@@ -384,7 +384,7 @@ def test_hub_data_sets_have_images_and_captions_in_columns(
     assert all(isinstance(example.image, bytes) for example in examples) and hub.read_split("test") is None
     arrays = [PixelCodec(8).array(example) for example in examples]
     assert [array[4, 4].tolist() for array in arrays] == [[255, 0, 0], [0, 0, 255]]
-    with pytest.raises(InputError, match="split train, row 2 cannot be read as an image"):
+    with pytest.raises(InputError, match="row 2 cannot be read as an image"):
         PixelCodec(8).array(examples[1]._replace(image=b"damaged"))
 
 
@@ -392,8 +392,8 @@ def test_a_column_without_images_is_named(tmp_path: Path) -> None:
     table, _ = hub_table("columns")
     table.to_parquet(tmp_path / "train-00000-of-00001.parquet")
     options = {"name": None, "repository": None, "revision": None, "path": str(tmp_path)}
-    with pytest.raises(InputError, match=r"split train, row 1|row 1: there is no image in column 'y': set"):
-        HubImages(**options, image_column="y", caption_columns=["x"]).read_split("train")[0].content()
+    with pytest.raises(InputError, match="row 2: there is no image in column 'y': set"):
+        HubImages(**options, image_column="y", caption_columns=["x"]).read_split("train")
 
 
 def features_of(tmp_path: Path, kind: str, arrays: dict[str, np.ndarray]) -> str:
@@ -536,7 +536,8 @@ def test_baselines_are_the_most_frequent_caption_and_the_nearest_image() -> None
     evaluation = CaptioningEvaluation(pictures=1, attention_maps=0)
     evaluation.fit(train)
     scores = evaluation.baselines(train, {"test": test})["test"]
-    assert scores["nearest_image"]["chrf"] == pytest.approx(100) > scores["most_frequent_caption"]["chrf"] > 0
+    assert scores["nearest_image"]["chrf"] == pytest.approx(100)
+    assert 0 < scores["most_frequent_caption"]["chrf"] < 80
     features = [example._replace(array=np.ones((1, 2), np.float32)) for example in train]
     assert list(evaluation.baselines(features, {"test": features})["test"]) == ["most_frequent_caption"]
 
@@ -564,6 +565,7 @@ def test_a_run_on_own_images_is_scored_drawn_and_asked_again(launch: Callable, t
     (tmp_path / "train.csv").write_text("\n".join(rows))
     data = ["data=images", f"data.train={tmp_path}/train.csv", f"data.test={tmp_path}/train.csv"]
     small = ["codec.images.image_size=16", "model.decoder.hidden_size=8", "trainer.max_epochs=1", "baselines=true"]
+    small += ["evaluation.pictures=2", "evaluation.attention_maps=1", "model.search.max_length_extra=6"]
     folder = launch("captioning", *data, *small)
     result = json.loads((folder / "result.json").read_text())
     assert result["status"] == "ok" and not result.get("warnings")

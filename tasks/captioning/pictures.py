@@ -49,8 +49,9 @@ def attention_sheet(image: Any, caption: Caption, path: Path) -> None:
 
 def sheet(rows: int, height: float) -> tuple[Figure, Sequence[Axes]]:
     """A figure with rows of empty places for images."""
-    figure = Figure(figsize=(3 * COLUMNS, height * rows), layout="constrained")
-    grid = figure.subplots(rows, COLUMNS, squeeze=False).ravel().tolist()
+    figure = Figure(figsize=(3 * COLUMNS, height * rows))
+    spaces = {"wspace": 0.05, "hspace": height / 3 - 0.95}  # beside and over the images, in units of their size
+    grid = figure.subplots(rows, COLUMNS, squeeze=False, gridspec_kw=spaces).ravel().tolist()
     for axes in grid:
         axes.axis("off")
     return figure, grid
