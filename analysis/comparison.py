@@ -7,7 +7,7 @@ sentences; the headline falls back on it, and says so, where the test over seeds
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, zip_longest
 from typing import Any, cast
 
 import numpy as np
@@ -127,7 +127,7 @@ class SentenceTests:
     def __init__(self, groups: ComparableGroups) -> None:
         self.bleu = groups.metric.startswith("bleu")
         self.metric = groups.metric
-        self.correctness = {} if self.bleu else {id(group): group_correctness(group) for group in groups.scored}
+        self.correctness = {} if self.bleu else {id(g): group_correctness(g, self.metric) for g in groups.scored}
         self.texts = {id(group): representative_texts(group) for group in groups.scored} if self.bleu else {}
 
     def difference(self, better: RunGroup, worse: RunGroup) -> Difference | None:
@@ -147,10 +147,11 @@ class SentenceTests:
         from sacrebleu.metrics import BLEU  # type: ignore[attr-defined]
         from sacrebleu.significance import PairedTest, Result
 
-        references, hypotheses, others = ([row[i] for row in rows] for rows, i in ((first, 0), (first, 1), (second, 1)))
+        streams: Any = list(zip_longest(*(row[0] for row in first)))  # None where a sentence has fewer
+        hypotheses, others = ([row[1] for row in rows] for rows in (first, second))
         metric = BLEU(lowercase="lowercase" in self.metric)
         systems: list[tuple[str, Sequence[str]]] = [("second", others), ("first", hypotheses)]
-        test = PairedTest(systems, {"BLEU": metric}, [references], test_type="ar", n_samples=BLEU_DRAWS)
+        test = PairedTest(systems, {"BLEU": metric}, streams, test_type="ar", n_samples=BLEU_DRAWS)
         _, scores = test()
         baseline, result = cast(list[Result], scores["BLEU"])
         mean = result.score - baseline.score
@@ -158,20 +159,20 @@ class SentenceTests:
         return Difference(mean, None, None, result.p_value, test_name, (len(hypotheses),))
 
 
-def group_correctness(group: RunGroup) -> Correctness | None:
+def group_correctness(group: RunGroup, metric: str) -> Correctness | None:
     """Correct predictions in every sentence, averaged over seeds, and the number of predictions: two arrays [N]."""
-    found = [correctness(record, group.split) for record in group.finished.values()]
+    found = [correctness(record, group.split, metric) for record in group.finished.values()]
     complete = [entry for entry in found if entry is not None]
     if not complete or any(not np.array_equal(complete[0][1], other[1]) for other in complete):
         return None
     return np.mean([correct for correct, _ in complete], axis=0), complete[0][1]
 
 
-def correctness(record: Record, split: str) -> Correctness | None:
+def correctness(record: Record, split: str, metric: str) -> Correctness | None:
     """(correct [N], size [N]) of the sentences of a run; None if its predictions are incomplete."""
     rows = scored_rows(record, split)
     try:
-        pairs = [row_correctness(row) for row in rows]
+        pairs = [row_correctness(row, metric) for row in rows]
     except (KeyError, TypeError):
         return None
     if not pairs:
@@ -188,8 +189,11 @@ def scored_rows(record: Record, split: str) -> list[dict[str, Any]]:
     return rows if len(rows) == sizes.get(split, len(rows)) else []
 
 
-def row_correctness(row: dict[str, Any]) -> tuple[float, float]:
-    """(correct, total) of one label, or of the tags of a sentence."""
+def row_correctness(row: dict[str, Any], metric: str) -> tuple[float, float]:
+    """(correct, total) of one label, of the tags of a sentence, or of what a row says that it counts for a metric."""
+    if "scored" in row:
+        correct, total = row["scored"].get(metric, (0, 0))
+        return float(correct), float(total)
     if "tags" in row:
         tags = row["tags"]
         return float(sum(map(str.__eq__, tags, row["predictions"]))), float(len(tags))
@@ -202,10 +206,15 @@ def representative(group: RunGroup) -> Record:
     return ranked[(len(ranked) - 1) // 2]
 
 
-def representative_texts(group: RunGroup) -> list[tuple[str, str]]:
-    """(reference, hypothesis) of every sentence, from the run of the median validation score."""
+def representative_texts(group: RunGroup) -> list[tuple[list[str], str]]:
+    """(references, hypothesis) of every sentence, from the run of the median validation score."""
     rows = scored_rows(representative(group), group.split)
-    return [(row["reference"], row["prediction"]) for row in rows if {"reference", "prediction"} <= row.keys()]
+    return [(found, row["prediction"]) for row in rows if (found := references(row)) and "prediction" in row]
+
+
+def references(row: dict[str, Any]) -> list[str]:
+    """What the text of a prediction is compared with; none where the prediction is no text."""
+    return [row["reference"]] if "reference" in row else row.get("references", [])
 
 
 def headline(groups: ComparableGroups, pairs: Sequence[Pair]) -> str:

@@ -24,6 +24,11 @@ HEAD = """\
 BESIDE = {  # what else of the test scores a table shows, by what the selection goes by; title -> key
     ("tagging", "accuracy"): {"known words": "accuracy_known", "unknown": "accuracy_unknown"},
     ("translation", "bleu"): {"lower-cased": "bleu_lowercase", "chrF2++": "chrf"},
+    ("captioning", "facts_right_seen"): {
+        "unseen": "facts_right_unseen",
+        "wrong": "facts_wrong",
+        "BLEU": "bleu_lowercase",
+    },
 }
 STALE = " is older than analysis/results: run python -m analysis.publish"
 

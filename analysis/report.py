@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
 from analysis import report_figures
-from analysis.comparison import SentenceTests, representative, scored_rows
+from analysis.comparison import SentenceTests, references, representative, scored_rows
 from analysis.groups import FACTS, ComparableGroups, RunGroup, differing, readable_value
 from analysis.records import Record
 from analysis.tables import LEFT, Comparison, excluded_runs, formatted_columns, group_values, pair_lines
@@ -174,7 +174,7 @@ def chrf(rows: Sequence[dict[str, Any]]) -> np.ndarray:
     from sacrebleu.metrics import CHRF  # type: ignore[attr-defined]
 
     metric = CHRF()
-    return np.array([metric.sentence_score(row["prediction"], [row["reference"]]).score for row in rows])
+    return np.array([metric.sentence_score(row["prediction"], references(row)).score for row in rows])
 
 
 def example(
@@ -185,8 +185,9 @@ def example(
     first = at[0]
     if "words" in first:
         return Example(" ".join(first["words"]), "", [wrong_tags(found) for found in at])
-    if "reference" in first:
-        return Example(first["source"], first["reference"], [found["prediction"] for found in at])
+    if found_references := references(first):
+        given = first.get("source") or first.get("image", "")
+        return Example(given, found_references[0], [found["prediction"] for found in at])
     predictions = [
         f"{found['prediction']} ({share_correct(group, tests, index)})" for found, group in zip(at, groups, strict=True)
     ]

@@ -17,6 +17,7 @@ from omegaconf import DictConfig
 from PIL import Image
 from safetensors.numpy import save_file
 
+from analysis.comparison import references, row_correctness
 from data.backbone import BackboneCodec
 from data.captioning import Caption, CaptionedImage, CaptioningCodec, FeatureCodec, Images, PixelCodec, open_image
 from data.corpus import Corpus
@@ -523,9 +524,9 @@ def test_captions_are_scored_against_all_references() -> None:
     examples = [plain_image("the cat sat on the mat", "a cat is on a mat today"), plain_image("dogs run in the park")]
     texts = ["a cat is on a mat today", "Dogs run in the park"]
     scores, signatures = text_scores(texts, examples, "13a")
-    assert scores["bleu"] == pytest.approx(100) and "nrefs:var" in signatures["bleu"]
+    assert scores["bleu_lowercase"] == pytest.approx(100) and "nrefs:var" in signatures["bleu_lowercase"]
     first_only = [example._replace(captions=example.captions[:1]) for example in examples]
-    assert text_scores(texts, first_only, "13a")[0]["bleu"] < 80
+    assert text_scores(texts, first_only, "13a")[0]["bleu_lowercase"] < 80
     with pytest.raises(ValueError, match="1 captions cannot be scored for 2 images"):
         text_scores(texts[:1], examples, "13a")
 
@@ -557,6 +558,12 @@ def test_predictions_and_pictures_are_written(tmp_path: Path) -> None:
     assert set(pictures) == {"captions.png", "attention_1.png"} and min(map(min, pictures.values())) > 100
 
 
+def test_comparisons_count_the_facts_and_the_references_of_predictions() -> None:
+    row = {"prediction": "x", "references": ["a", "b"], "scored": {"facts_right_seen": [3, 7]}}
+    assert row_correctness(row, "facts_right_seen") == (3, 7) and row_correctness(row, "facts_right_unseen") == (0, 0)
+    assert references(row) == ["a", "b"] and references({"label": "x", "prediction": "x"}) == []
+
+
 def test_a_run_on_own_images_is_scored_drawn_and_asked_again(launch: Callable, tmp_path: Path, capsys) -> None:
     rows = ["image,caption"]
     for number in range(12):
@@ -570,7 +577,7 @@ def test_a_run_on_own_images_is_scored_drawn_and_asked_again(launch: Callable, t
     result = json.loads((folder / "result.json").read_text())
     assert result["status"] == "ok" and not result.get("warnings")
     scores = result["metrics"]["test"]
-    assert scores["baselines"]["nearest_image"]["bleu"] == pytest.approx(100) and "facts_right" not in scores
+    assert scores["baselines"]["nearest_image"]["bleu_lowercase"] == pytest.approx(100) and "facts_right" not in scores
     assert {"predictions.jsonl", "captions.png", "attention_1.png"} <= {path.name for path in folder.iterdir()}
     assert "baseline: nearest image" in capsys.readouterr().out
     answers = load(folder, device="cpu", n_best=2).predict([str(tmp_path / "0.png"), "", f" {tmp_path}/1.png "])

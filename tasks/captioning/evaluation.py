@@ -113,13 +113,13 @@ def picture(example: CaptionedImage) -> Any:
 def text_scores(
     captions: Sequence[str], examples: Sequence[CaptionedImage], tokenize: str
 ) -> tuple[Scores, dict[str, str]]:
-    """BLEU, without case, and chrF2++, each against all references of an image, 0 to 100; and their signatures."""
+    """BLEU of lower-cased text and chrF2++, each against all references of an image, 0 to 100; and their signatures."""
     from sacrebleu.metrics import BLEU, CHRF  # type: ignore[attr-defined]
 
     if len(captions) != len(examples) or not captions:
         raise ValueError(f"{len(captions)} captions cannot be scored for {len(examples)} images.")
     streams: Any = list(zip_longest(*(example.captions for example in examples)))  # None where an image has fewer
-    metrics = {"bleu": BLEU(lowercase=True, tokenize=tokenize, force=True), "chrf": CHRF(word_order=2)}
+    metrics = {"bleu_lowercase": BLEU(lowercase=True, tokenize=tokenize, force=True), "chrf": CHRF(word_order=2)}
     scores = {name: metric.corpus_score(captions, streams).score for name, metric in metrics.items()}
     return scores, {name: str(metric.get_signature()) for name, metric in metrics.items()}
 
