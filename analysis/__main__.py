@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-ANALYSES = ("compare", "watch", "experiments", "verify", "reproduce", "record", "publish", "throughput")
+ANALYSES = ("compare", "tune", "watch", "experiments", "verify", "reproduce", "record", "publish", "throughput")
 
 
 def commands() -> dict[str, str]:

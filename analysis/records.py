@@ -16,6 +16,7 @@ from data.errors import InputError
 from training.folders import CONFIG, HISTORY, PREDICTIONS, RESULT, SCHEMA
 from training.identity import config_id
 from training.percent import to_percent
+from training.trials import trial_of
 
 NEEDED = {"task": str, "status": str, "config_id": str, "seed": int}
 SEED = re.compile(r"-seed(\d+)$")  # how the stem of a recorded result ends
@@ -198,6 +199,7 @@ def unfinished_content(folder: Path) -> dict[str, Any]:
         if not isinstance(cfg, DictConfig) or not {"task", "seed", "data"} <= cfg.keys():
             raise InputError(f"its {CONFIG} is not that of a run")
         identity = {"task": cfg.task, "seed": cfg.seed, "config_id": config_id(cfg)}
+        trial = trial_of(cfg) if "search" in cfg else None
     except (yaml.YAMLError, ValueError) as error:
         raise InputError(f"its {CONFIG} cannot be read ({str(error).splitlines()[0]})") from error
     target = OmegaConf.select(cfg, "cell._target_") or OmegaConf.select(cfg, "model.encoder.cell._target_")
@@ -207,4 +209,5 @@ def unfinished_content(folder: Path) -> dict[str, Any]:
         "reason": "The run has no result.",
         "cell": "".join(cell),
         **identity,
+        **({} if trial is None else {"trial": trial}),
     }

@@ -17,7 +17,9 @@ from analysis import report_figures
 from analysis.comparison import SentenceTests, references, representative, scored_rows
 from analysis.groups import FACTS, ComparableGroups, RunGroup, differing, readable_value
 from analysis.records import Record
+from analysis.search_report import search_content
 from analysis.tables import LEFT, Comparison, excluded_runs, formatted_columns, group_values, pair_lines
+from analysis.trials import Search
 
 COLUMNS = 6  # groups beside each other in a table of examples
 EXAMPLES = 6  # for either of two groups
@@ -35,18 +37,22 @@ class Example:
     predictions: list[str]
 
 
-def report(compared: Sequence[Comparison], problems: Sequence[str], path: Path, command: str) -> str:
+def report(
+    compared: Sequence[Comparison], problems: Sequence[str], path: Path, command: str, ranked: Sequence[Search] = ()
+) -> str:
     """The whole page.
 
     Args:
+        ranked: searches, which are shown below the comparisons.
         path: the file that the page is written to, from which links to run folders are relative.
         command: the command line that made the page.
     """
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True)
     parts = [content(part, f"part{number}", path) for number, part in enumerate(compared, start=1)]
+    found = [search_content(search, f"search{number}", path) for number, search in enumerate(ranked, start=1)]
     template = environment.get_template("report.html")
     date = f"{datetime.now():%Y-%m-%d %H:%M}"
-    return template.render(parts=parts, problems=problems, left=LEFT, date=date, command=command)
+    return template.render(parts=parts, searches=found, problems=problems, left=LEFT, date=date, command=command)
 
 
 def content(part: Comparison, name: str, path: Path) -> dict[str, Any]:

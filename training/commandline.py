@@ -181,6 +181,8 @@ def nearest(name: str, names: list[str]) -> list[str]:
 
 def explain(task: str, overrides: list[str], error: Exception) -> str:
     """A mistake on the command line in one sentence, with the name that was perhaps meant."""
+    if isinstance(error.__cause__, InputError):  # raised while a resolver named a folder
+        return str(error.__cause__)
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, name = str(error.missing_cfg_file).rpartition("/")
         return f"{group}={name}: there is no such option. {suggestion(name, error.options or [])}"

@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from data.corpus import Corpus
 from data.errors import InputError
 from data.writing import write_text
+from models.orthogonal import orthogonal_recurrence
 from training.baselines import add_baselines
 from training.build import build, check_types
 from training.checksums import write_checksums
@@ -63,8 +64,7 @@ def train(cfg: DictConfig, directory: Path, result: Result) -> float:
         log.info("%s", note)
     cfg = match_parameters(cfg, counter(corpus.sizes))
     model: TaskModel = build(cfg.model, **corpus.sizes).to(device)
-    if cfg.get("embeddings") is not None:
-        start_embeddings(cfg, model, corpus)
+    initialise(cfg, model, corpus)
     evaluation: Evaluation = build(cfg.evaluation)
     evaluation.fit(corpus.splits["train"].examples)
     optimizer = build_optimizer(cfg, model)
@@ -134,6 +134,13 @@ def scored(trainer: Trainer, evaluation: Evaluation, corpus: Corpus[Any]) -> tup
     return metrics, predictions
 
 
+def initialise(cfg: DictConfig, model: TaskModel, corpus: Corpus[Any]) -> None:
+    """Let weights start otherwise than their modules do, where the config asks for it."""
+    if cfg.get("embeddings") is not None:
+        start_embeddings(cfg, model, corpus)
+    start_recurrence(cfg.get("recurrent_weights"), model)
+
+
 def start_embeddings(cfg: DictConfig, model: TaskModel, corpus: Corpus[Any]) -> None:
     """Give the model the vectors that its config makes of the training split."""
     if not hasattr(model, "embedding"):
@@ -142,6 +149,14 @@ def start_embeddings(cfg: DictConfig, model: TaskModel, corpus: Corpus[Any]) -> 
     vectors: np.ndarray = build(cfg.embeddings)(corpus.splits["train"].encoded.embedded, *shape, cfg.seed)
     model.embedding.initialise(torch.from_numpy(vectors))
     log.info("embeddings made from the training split in %.1f s", time.perf_counter() - started)
+
+
+def start_recurrence(rule: str | None, model: TaskModel) -> None:
+    """Let the recurrent weights start by the rule that a config names, if any."""
+    if rule not in (None, "orthogonal"):
+        raise InputError(f"recurrent_weights={rule}: choose orthogonal, or null for the rule of the cell.")
+    if rule is not None and not orthogonal_recurrence(model):
+        log.info("recurrent_weights=%s changes nothing: this cell multiplies its state with no matrix", rule)
 
 
 def sized_by_data(cfg: DictConfig) -> tuple[DictConfig, int]:

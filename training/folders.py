@@ -10,6 +10,7 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from training.identity import config_id, files_label, option_name
+from training.trials import with_trial
 
 CONFIG, RESULT, HISTORY, LOG = "config.yaml", "result.json", "history.jsonl", "run.log"
 PREDICTIONS = "predictions.jsonl"
@@ -25,7 +26,7 @@ def run_name(*, _root_: DictConfig) -> str:
 
     Of several, one that reads the same files is preferred.
     """
-    identity = config_id(_root_)
+    identity = config_id(drawn(_root_))
     if _root_.get("resume"):
         folders = sorted(Path("runs", _root_.task).glob(f"*-{identity}"), reverse=True)
         saved = {folder: OmegaConf.load(folder / CONFIG) for folder in folders if unfinished(folder)}
@@ -57,8 +58,13 @@ def job_name(*, _root_: DictConfig) -> str:
 
     ``<files>`` tells apart jobs that read other files; it is left out where a config names none.
     """
-    parts = [cell_name(_root_), config_id(_root_), files_label(_root_.data), f"seed{_root_.seed}"]
+    parts = [cell_name(_root_), config_id(drawn(_root_)), files_label(_root_.data), f"seed{_root_.seed}"]
     return "-".join(filter(None, parts))
+
+
+def drawn(root: DictConfig) -> DictConfig:
+    """A config with the values of its trial; those that its command line gives are not drawn."""
+    return with_trial(root, OmegaConf.select(root, "hydra.overrides.task") or ())
 
 
 def cell_name(cfg: DictConfig) -> str:

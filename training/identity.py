@@ -29,6 +29,8 @@ NOT_THE_EXPERIMENT = (
     "recipe",
     "test",
     "baselines",
+    "trial",  # its values are in the config
+    "search",
 )
 NOT_THE_TRAINING = ("checkpoint_minutes", "checkpoint_steps")  # keys of ``trainer`` that change no result
 PATHS = (

@@ -36,6 +36,7 @@ from training.sweep import (
     threads_of_a_job,
 )
 from training.trainer import DivergedError
+from training.trials import trial_of, with_trial
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +49,7 @@ def run(cfg: DictConfig) -> float | None:
     stop_on_termination()
     try:
         check_choices(cfg)
+        cfg = with_trial(cfg, list(hydra.overrides.task))
         if cfg.sweep == "dry":
             print(describe(*sized_by_data(cfg), directory))
             remove_dry_run_folders(directory)
@@ -143,6 +145,7 @@ def share_cores(cfg: DictConfig, launcher: DictConfig) -> None:
 
 def identity(cfg: DictConfig, choices: dict[str, str]) -> dict[str, Any]:
     """What identifies this run and is known before it starts."""
+    trial = trial_of(cfg)
     return {
         "task": cfg.task,
         "experiment": choices.get("experiment"),
@@ -150,6 +153,7 @@ def identity(cfg: DictConfig, choices: dict[str, str]) -> dict[str, Any]:
         "config_id": config_id(cfg),
         "options_id": config_id(cfg),  # before the data decide what the options leave to them
         "seed": cfg.seed,
+        **({} if trial is None else {"trial": trial}),
     }
 
 

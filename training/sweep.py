@@ -14,6 +14,7 @@ from data.errors import InputError
 from training.folders import CHECKPOINTS, LOCK, LOG, RESULT
 from training.identity import config_id
 from training.size import layers
+from training.trials import describe_trial, trial_of
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +88,9 @@ def describe(cfg: DictConfig, parameters: int, directory: Path) -> str:
     """A job in a line: config id, seed, hidden size, parameters, and whether it is finished."""
     state = "finished" if finished(directory) is not None else "to run"
     size = next((layer.hidden_size for layer in layers(cfg.model)), 0)
-    return f"{config_id(cfg)}  seed {cfg.seed}  hidden size {size:>4}  {parameters:>12,} parameters  {state}"
+    line = f"{config_id(cfg)}  seed {cfg.seed}  hidden size {size:>4}  {parameters:>12,} parameters  {state}"
+    trial = trial_of(cfg)
+    return line if trial is None else f"{line}  {describe_trial(trial)}"
 
 
 def remove_dry_run_folders(directory: Path) -> None:
