@@ -14,8 +14,8 @@ from analysis.trials import Search, TrialGroup
 from training.trials import Dimension
 
 LEAST_TRIALS = 8
-TREES = 256
-SAMPLES = 1024  # a power of two, as Sobol sequences ask for
+TREES = 128
+SAMPLES = 512  # a power of two, as Sobol sequences ask for
 
 
 @dataclass(frozen=True)

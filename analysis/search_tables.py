@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from typing import Any
 
 from rich.console import Console
@@ -43,6 +44,7 @@ def readable(value: Any) -> str:
     return "null" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
+@lru_cache(maxsize=32)
 def importance_rows(search: Search) -> list[tuple[str, Importance]]:
     """(group, its importances), that of all groups together first; groups of too few trials are left out."""
     found = [("all groups", importance_of_search(search))]

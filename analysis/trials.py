@@ -90,9 +90,9 @@ class TrialGroup:
         return self.runs[number][0].content["trial"]["values"]
 
 
-@dataclass
+@dataclass(eq=False)
 class Search:
-    """Groups whose trials were scored on the same validation split by the same metric."""
+    """Groups whose trials were scored on the same validation split by the same metric; hashed by identity."""
 
     task: str
     data: str

@@ -94,7 +94,7 @@ def test_a_group_of_failures_alone_is_kept(tmp_path: Path) -> None:
         write_trial(tmp_path, "lstm", number, 80)
         write_trial(tmp_path, "gru", number, None)
     lstm, gru = only(tmp_path).groups
-    assert lstm.best == 0 and gru.best is None and set(gru.scores.values()) == {pytest.approx(80)}
+    assert lstm.best == 0 and gru.best is None and list(gru.scores.values()) == pytest.approx([80, 80])
 
 
 def test_unequal_budgets_are_reported(sweep: Path) -> None:
@@ -193,20 +193,21 @@ def test_the_best_trials_are_trained_with_fresh_seeds(
         given = [*files, "trainer.max_epochs=1", f"cell={cell}", f"trial={number}", *options]
         return launch("sentiment", *given, mode=RunMode.MULTIRUN, folder=f"sweep/{cell}{number}")
 
-    folders = {(cell, number): trial(cell, number) for cell in ("rnn", "gru") for number in (0, 1)}
-    tune.main([str(tmp_path / "sweep"), "--seeds", "2", "--list"])
-    assert capsys.readouterr().out.count("to run") == 4 and not (tmp_path / "sweep" / "best").exists()
-    tune.main([str(tmp_path / "sweep"), "--seeds", "2"])
+    folders = {(cell, number): trial(cell, number) for cell, number in (("rnn", 0), ("rnn", 1), ("gru", 0))}
+    command = [str(tmp_path / "sweep"), "--seeds", "1"]
+    tune.main([*command, "--list"])
+    assert capsys.readouterr().out.count("to run") == 2 and not (tmp_path / "sweep" / "best").exists()
+    tune.main(command)
     finals = {path.name: json.loads((path / "result.json").read_text()) for path in (tmp_path / "sweep/best").iterdir()}
-    assert sorted(name.split("-")[0] for name in finals) == ["gru", "gru", "rnn", "rnn"]
-    assert {content["seed"] for content in finals.values()} == {2, 3}
+    assert sorted(name.split("-")[0] for name in finals) == ["gru", "rnn"]
+    assert {content["seed"] for content in finals.values()} == {2}
     for content in finals.values():
         chosen = json.loads((folders[content["cell"], content["tuned"]["trial"]] / "result.json").read_text())
         assert "test" in content["metrics"] and "trial" not in content
-        assert content["config_id"] == chosen["config_id"] and content["tuned"]["trials"] == 2
+        assert content["config_id"] == chosen["config_id"] and content["tuned"]["trials"] in (1, 2)
     before = {path: path.read_bytes() for path in (tmp_path / "sweep/best").rglob("result.json")}
     assert (tmp_path / "sweep" / "tuned.html").is_file() and (tmp_path / "sweep" / "trials.csv").is_file()
-    tune.main([str(tmp_path / "sweep"), "--seeds", "2"])
+    tune.main(command)
     assert {path: path.read_bytes() for path in before} == before
 
 
