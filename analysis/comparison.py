@@ -14,7 +14,8 @@ import numpy as np
 
 from analysis.groups import ComparableGroups, RunGroup
 from analysis.records import Record
-from analysis.statistics import Difference, seed_test, sentence_test, with_correction
+from analysis.statistics import UNBOUNDED, Difference, seed_test, sentence_test, with_correction
+from training.direction import lower_is_better
 
 MAX_ALL_PAIRS = 10  # groups; of more, the pairs of the best are reported, corrected for all pairs
 LEVEL = 0.05
@@ -106,7 +107,9 @@ def compare(groups: ComparableGroups, tests: "SentenceTests") -> list[Pair]:
     scored = groups.scored
     pairs = list(combinations(scored, 2)) if len(scored) <= MAX_ALL_PAIRS else [(scored[0], g) for g in scored[1:]]
     testable = sum(len(group.scores) > 1 for group in scored)
-    seeds = with_correction([seed_test(a.scores, b.scores) for a, b in pairs], count_pairs(testable))
+    bounds = {"bounds": UNBOUNDED} if lower_is_better(groups.metric) else {}
+    tests_over_seeds = [seed_test(better.qualities, worse.qualities, **bounds) for better, worse in pairs]
+    seeds = with_correction(tests_over_seeds, count_pairs(testable))
     tested = [tests.difference(better, worse) for better, worse in pairs]
     known = [difference for difference in tested if difference is not None]
     family = len(known) if len(scored) <= MAX_ALL_PAIRS else count_pairs(len(scored))
@@ -227,7 +230,9 @@ def headline(groups: ComparableGroups, pairs: Sequence[Pair]) -> str:
     parts = [describe_score(best), verdict(best, scored, pairs)]
     if best.at_baseline:
         name, level = best.baseline or ("", 0.0)
-        where = f"at or barely above the {name} baseline of {level:.2f}"
+        where = (
+            f"at or barely {'below' if lower_is_better(best.metric) else 'above'} the {name} baseline of {level:.2f}"
+        )
         parts = [f"{describe_score(best, with_baseline=False)}, {where}: no claim is made."]
     elif len(several) > 1:
         parts.append(cost(best, several))
@@ -290,8 +295,9 @@ def cost(best: RunGroup, groups: Sequence[RunGroup]) -> str:
         return ""
     kernels = fastest.distinct_values("kernel"), best.distinct_values("kernel")
     across = f" ({kernels[0]} against {kernels[1]} kernels)" if kernels[0] != kernels[1] else ""
-    loss = best.mean - fastest.mean
-    return f"{fastest.name} trains {factor:.1f} times as fast{across}, and scores {loss:.2f} points less."
+    loss = abs(best.mean - fastest.mean)
+    comparison = "higher" if lower_is_better(best.metric) else "less"
+    return f"{fastest.name} trains {factor:.1f} times as fast{across}, and scores {loss:.2f} points {comparison}."
 
 
 def join_names(names: Sequence[str]) -> str:

@@ -9,8 +9,9 @@ from statistics import mean, stdev
 from typing import Any
 
 from analysis.records import Record
-from analysis.statistics import BOUNDS, UNBOUNDED, Interval, above, mean_interval
+from analysis.statistics import BOUNDS, NOT_NEGATIVE, Interval, above, mean_interval
 from data.errors import InputError
+from training.direction import lower_is_better, quality
 from training.identity import NOT_THE_EXPERIMENT, PATHS
 
 FACTS = ("cell", "data", "experiment", "row")  # what results hold beside their configs, by priority in names
@@ -50,13 +51,23 @@ class RunGroup:
         return mean(self.scores.values())
 
     @property
+    def qualities(self) -> dict[int, float]:
+        """The scores so that greater is better: minus the scores of an error."""
+        return {seed: quality(self.metric, score) for seed, score in self.scores.items()}
+
+    @property
+    def from_best(self) -> list[float]:
+        """The scores of all seeds, the best first."""
+        return sorted(self.scores.values(), key=lambda score: -quality(self.metric, score))
+
+    @property
     def deviation(self) -> float | None:
         return stdev(self.scores.values()) if len(self.scores) > 1 else None
 
     @property
     def bounds(self) -> Interval:
-        """The range of the metric; an error rate such as TER has no upper bound."""
-        return UNBOUNDED if self.metric.startswith("ter") else BOUNDS
+        """The range of the metric; an error such as TER or MASE has no upper bound."""
+        return NOT_NEGATIVE if lower_is_better(self.metric) else BOUNDS
 
     @property
     def interval(self) -> Interval | None:
@@ -73,11 +84,13 @@ class RunGroup:
         """Whether the mean is hardly better than a trivial predictor.
 
         It is if it gains less than a tenth of what separates the baseline from 100, or if the gain is not significant
-        by the binomial test.
+        by the binomial test. An error is if it is not below that of the baseline, as nobody knows the lowest possible.
         """
         if self.baseline is None or not self.scores:
             return False
         level, size = self.baseline[1], self.first_record.content.get("data", {}).get("sizes", {}).get(self.split)
+        if lower_is_better(self.metric):
+            return self.mean >= level
         if self.mean - level < HARDLY_BETTER * (100 - level):
             return True
         return self.metric == "accuracy" and bool(size) and not above(self.mean / 100, level / 100, size)
@@ -212,7 +225,7 @@ def comparable(key: tuple[Any, ...], groups: list[RunGroup], notes: list[str], b
 
 def rank(groups: Sequence[RunGroup]) -> None:
     """Rank groups by their means; equal means share a rank."""
-    scored = sorted((group for group in groups if group.scores), key=lambda group: -group.mean)
+    scored = sorted((group for group in groups if group.scores), key=lambda group: -mean(group.qualities.values()))
     for place, group in enumerate(scored, start=1):
         tied = place > 1 and group.mean == scored[place - 2].mean
         group.rank = scored[place - 2].rank if tied else place

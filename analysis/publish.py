@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from training.direction import lower_is_better, quality
 from training.percent import to_percent
 
 ROOT = Path(__file__).parents[1]
@@ -29,6 +30,7 @@ BESIDE = {  # what else of the test scores a table shows, by what the selection 
         "wrong": "facts_wrong",
         "BLEU": "bleu_lowercase",
     },
+    ("forecasting", "mase"): {"sMAPE": "smape", "90 % coverage": "coverage_90"},
 }
 STALE = " is older than analysis/results: run python -m analysis.publish"
 
@@ -47,7 +49,7 @@ def table(folders: list[Path]) -> str:
     results = [result for group in rows.values() for result in group]
     metric = results[0]["selection"]["metric"]
     beside = BESIDE.get((results[0]["task"], metric), {})
-    ranked = sorted(rows.items(), key=lambda row: -statistics.mean(scores(row[1], metric)))
+    ranked = sorted(rows.items(), key=lambda row: -quality(metric, statistics.mean(scores(row[1], metric))))
     head = HEAD.format(metric=metric, titles="".join(f" {title} |" for title in beside), rules="--:|" * len(beside))
     lines = [head, *(line(name, group, metric, list(beside.values())) for name, group in ranked)]
     return "\n".join(lines) + f"\n\n{origin(results)}\n"
@@ -59,7 +61,7 @@ def scores(group: list[dict[str, Any]], metric: str) -> list[float]:
 
 
 def line(name: str, group: list[dict[str, Any]], metric: str, beside: list[str]) -> str:
-    found = scores(group, metric)
+    found = sorted(scores(group, metric), reverse=not lower_is_better(metric))  # the best first
     others = "".join(f" {statistics.mean(scores(group, other)):.2f} |" for other in beside)
     spread = f" ± {statistics.stdev(found):.2f}" if len(found) > 1 else ""
     seconds = statistics.mean(result["training"]["seconds"] for result in group)
@@ -68,8 +70,8 @@ def line(name: str, group: list[dict[str, Any]], metric: str, beside: list[str])
     memory = max(result["training"]["peak_memory_mb"] for result in group)
     kernels = sorted({f"{result['training']['kernel']} {result['training']['precision']}" for result in group})
     return (
-        f"| {name} | {group[0]['parameters']:,} | **{statistics.mean(found):.2f}**{spread} | {max(found):.2f}, "
-        f"{min(found):.2f} |{others} {seeds} | {seconds:,.0f} | {speed:,.0f} | {memory:,.0f} | {', '.join(kernels)} |"
+        f"| {name} | {group[0]['parameters']:,} | **{statistics.mean(found):.2f}**{spread} | {found[0]:.2f}, "
+        f"{found[-1]:.2f} |{others} {seeds} | {seconds:,.0f} | {speed:,.0f} | {memory:,.0f} | {', '.join(kernels)} |"
     )
 
 

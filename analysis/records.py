@@ -13,6 +13,7 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from data.errors import InputError
+from training.direction import quality
 from training.folders import CONFIG, HISTORY, PREDICTIONS, RESULT, SCHEMA
 from training.identity import config_id
 from training.percent import to_percent
@@ -100,7 +101,7 @@ class Record:
         known = {name: score for name, score in found.items() if isinstance(score, (int, float))}
         if not known:
             return None
-        name = max(known, key=lambda name: known[name])
+        name = max(known, key=lambda name: quality(metric, known[name]))
         return name.replace("_", " "), to_percent(metric, known[name])
 
     def lines(self, name: str) -> list[dict[str, Any]]:

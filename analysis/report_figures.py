@@ -19,6 +19,7 @@ from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from analysis.groups import ComparableGroups, RunGroup
 from analysis.statistics import pareto_front
+from training.direction import quality
 from training.percent import is_percent, to_percent
 
 DRAWN = 8  # groups in one figure; more colours cannot be distinguished
@@ -227,7 +228,8 @@ def front(axes: Axes, groups: ComparableGroups, name: str, sign: int) -> None:
     found = [(group, group.average(name)) for group in groups.scored]
     known = [(group, number) for group, number in found if number is not None]
     several = [index for index, (group, _) in enumerate(known) if len(group.scores) > 1]
-    best = [several[i] for i in pareto_front([(sign * known[i][1], known[i][0].mean) for i in several])]
+    points = [(sign * known[i][1], quality(known[i][0].metric, known[i][0].mean)) for i in several]
+    best = [several[i] for i in pareto_front(points)]
     axes.plot([known[i][1] for i in best], [known[i][0].mean for i in best], "--", color="#94a3b8", zorder=1)
     for index, (group, number) in enumerate(known):
         rank = groups.scored.index(group)

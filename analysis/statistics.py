@@ -15,6 +15,7 @@ from scipy import stats
 CONFIDENCE = 0.95
 RANDOMIZATIONS, RESAMPLES = 10_000, 2_000
 BOUNDS = (0.0, 100.0)
+NOT_NEGATIVE = (0.0, math.inf)
 UNBOUNDED = (-math.inf, math.inf)
 PAIRED, WELCH, TOO_FEW = "paired t test", "Welch's t test", "none: too few seeds"
 RANDOMIZATION = "approximate randomization"
@@ -72,7 +73,9 @@ def t_interval(scores: Sequence[float], confidence: float, scale: float, bounds:
     return clip((center - half, center + half), bounds)
 
 
-def seed_test(first: Mapping[int, float], second: Mapping[int, float]) -> Difference:
+def seed_test(
+    first: Mapping[int, float], second: Mapping[int, float], bounds: Interval = (-BOUNDS[1], BOUNDS[1])
+) -> Difference:
     """A t test over seeds: paired if both groups have the same seeds, otherwise Welch's.
 
     Welch's test also replaces the paired one if all differences are equal, which leaves no variance to estimate.
@@ -81,18 +84,18 @@ def seed_test(first: Mapping[int, float], second: Mapping[int, float]) -> Differ
         differences = np.round([first[seed] - second[seed] for seed in sorted(first)], 9)
         if np.ptp(differences) > 0:
             tested = stats.ttest_1samp(differences, 0)
-            return from_t_test(float(differences.mean()), tested, PAIRED, (len(differences),))
+            return from_t_test(float(differences.mean()), tested, PAIRED, (len(differences),), bounds)
     scores, others = list(first.values()), list(second.values())
     mean, counts = float(np.mean(scores) - np.mean(others)), (len(scores), len(others))
     if min(counts) < 2 or np.ptp(scores) == np.ptp(others) == 0:
         return Difference(mean, None, None, None, TOO_FEW, counts)
-    return from_t_test(mean, stats.ttest_ind(scores, others, equal_var=False), WELCH, counts)
+    return from_t_test(mean, stats.ttest_ind(scores, others, equal_var=False), WELCH, counts, bounds)
 
 
-def from_t_test(mean: float, tested: Any, test: str, counts: tuple[int, ...]) -> Difference:
-    """The difference that a t test of SciPy found; two percentages differ by at most 100 points."""
+def from_t_test(mean: float, tested: Any, test: str, counts: tuple[int, ...], bounds: Interval) -> Difference:
+    """The difference that a t test of SciPy found, within bounds: two percentages differ by at most 100 points."""
     interval = tested.confidence_interval(CONFIDENCE)
-    low, high = clip((interval.low, interval.high), (-BOUNDS[1], BOUNDS[1]))
+    low, high = clip((interval.low, interval.high), bounds)
     return Difference(mean, low, high, float(tested.pvalue), test, counts)
 
 

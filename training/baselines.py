@@ -13,6 +13,7 @@ from typing import Any
 from data.corpus import Corpus
 from data.errors import first_line
 from data.writing import write_json
+from training.direction import quality
 from training.evaluation import Evaluation, Scores
 
 log = logging.getLogger(__name__)
@@ -29,6 +30,8 @@ TITLES = {
     "most_frequent_tag_with_rules": "the most frequent tag of each word, with rules for unknown words",
     "copy": "copying the source",
     "word_by_word": "a word-by-word dictionary",
+    "last_value": "the last value",
+    "seasonal_last_value": "the value of the last season",
 }
 
 
@@ -91,7 +94,8 @@ def cache_file(evaluation: Evaluation, *digests: str) -> Path:
 def sources(kind: type) -> Iterable[Path]:
     """The files whose code computes baselines and their scores."""
     task = Path(inspect.getfile(kind))
-    candidates = [task, task.with_name("baselines.py"), *(Path(__file__).with_name(name) for name in SOURCES)]
+    own = (task.with_name(name) for name in ("baselines.py", "metrics.py"))
+    candidates = [task, *own, *(Path(__file__).with_name(name) for name in SOURCES)]
     return [path for path in candidates if path.is_file()]
 
 
@@ -122,7 +126,8 @@ def write_cached(path: Path, scores: dict[str, Scores]) -> None:
 
 
 def better_baselines(scores: Mapping[str, Any], metric: str) -> list[tuple[str, float]]:
-    """(name, score) of the baselines of a split with higher scores than the model, the best first."""
+    """(name, score) of the baselines of a split with better scores than the model, the best first."""
     given = {name: entry[metric] for name, entry in scores.get("baselines", {}).items() if metric in entry}
-    better = [(name, score) for name, score in given.items() if score > scores[metric]]
-    return sorted(better, key=lambda item: -item[1])
+    level = quality(metric, scores[metric])
+    better = [(name, score) for name, score in given.items() if quality(metric, score) > level]
+    return sorted(better, key=lambda item: -quality(metric, item[1]))

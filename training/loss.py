@@ -1,5 +1,6 @@
 """What a model hands the trainer."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -10,8 +11,8 @@ from torch import Tensor, nn
 class Loss(NamedTuple):
     """A sum and a count; the trainer divides, so that means are exact whatever the sizes of the batches."""
 
-    total: Tensor  # scalar, in nats
-    number: int  # how many predictions that was: sentences, words or tokens
+    total: Tensor  # scalar: in nats, or a pinball loss
+    number: int  # how many predictions that was: sentences, words, tokens or values
 
 
 def cross_entropy(logits: Tensor, targets: Tensor, mask: Tensor, label_smoothing: float) -> Loss:
@@ -19,6 +20,16 @@ def cross_entropy(logits: Tensor, targets: Tensor, mask: Tensor, label_smoothing
     chosen = targets[mask]
     total = F.cross_entropy(logits[mask].float(), chosen, reduction="sum", label_smoothing=label_smoothing)
     return Loss(total, len(chosen))
+
+
+def pinball(quantiles: Tensor, targets: Tensor, mask: Tensor, levels: Sequence[float]) -> Loss:
+    """The quantile loss (Koenker & Bassett, 1978), a mean over the levels and summed over unmasked targets, in fp32.
+
+    For an error e = target - quantile at level q it is max(q e, (q - 1) e): ([..., Q], [...], [...]) -> ``Loss``.
+    """
+    errors = targets[mask].unsqueeze(-1) - quantiles[mask].float()
+    level = errors.new_tensor(list(levels))
+    return Loss(torch.maximum(level * errors, (level - 1) * errors).mean(dim=-1).sum(), len(errors))
 
 
 def cross_entropy_of_output(output: nn.Linear, features: Tensor, targets: Tensor, label_smoothing: float) -> Loss:

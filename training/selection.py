@@ -8,6 +8,8 @@ validation loss.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from training.direction import quality
+
 LOSS = "validation_loss"
 
 History = Sequence[Mapping[str, Any]]
@@ -20,7 +22,7 @@ def best_epoch(history: History, metrics: Sequence[str]) -> int:
 
 def rank(row: Mapping[str, Any], metrics: Sequence[str]) -> tuple[float, ...]:
     """What an epoch is ranked by; greater is better."""
-    return *(row["validation"][name] for name in metrics), -row.get(LOSS, float("inf"))
+    return *(quality(name, row["validation"][name]) for name in metrics), -row.get(LOSS, float("inf"))
 
 
 def constant(history: History, metrics: Sequence[str]) -> bool:

@@ -8,10 +8,21 @@ from rich.console import Console
 from rich.table import Table
 
 from training.baselines import baseline_title, better_baselines
-from training.percent import to_percent
+from training.direction import lower_is_better, quality
+from training.percent import is_plain, to_percent
 from training.selection import LOSS
 
 GROUPS = 8  # rows of a breakdown that are shown
+READABLE = {
+    "bleu": "BLEU",
+    "bleu_lowercase": "BLEU, lower-cased",
+    "chrf": "chrF2++",
+    "mase": "MASE",
+    "smape": "sMAPE",
+    "mae": "MAE",
+    "rmse": "RMSE",
+    "best_possible_mase": "best possible MASE",
+}
 
 
 def show(title: str, result: dict[str, Any], directory: Path) -> None:
@@ -49,9 +60,10 @@ def score_table(title: str, metrics: dict[str, Any], metric: str) -> Table:
 
 
 def add_baselines(table: Table, metrics: dict[str, Any], metric: str) -> None:
-    """A row for every baseline that has the metric, the lowest score first."""
+    """A row for every baseline that has the metric, the worst score first."""
     last = metrics[list(metrics)[-1]].get("baselines", {})
-    names = sorted((name for name in last if metric in last[name]), key=lambda name: last[name][metric])
+    known = (name for name in last if metric in last[name])
+    names = sorted(known, key=lambda name: quality(metric, last[name][metric]))
     if names:
         table.add_section()
     for name in names:
@@ -79,13 +91,15 @@ def group_cell(scores: dict[str, float] | None) -> str:
 
 
 def percent(metric: str, score: float | None) -> str:
-    """A score from 0 to 100 with two decimal places."""
-    return "" if score is None else f"{to_percent(metric, score):.2f}"
+    """A score from 0 to 100 with two decimal places, or one in the units of the data with four digits."""
+    if score is None:
+        return ""
+    return f"{score:.4g}" if is_plain(metric) else f"{to_percent(metric, score):.2f}"
 
 
 def readable(name: str) -> str:
     """The name of a score in a table."""
-    return {"bleu": "BLEU", "bleu_lowercase": "BLEU, lower-cased", "chrf": "chrF2++"}.get(name, name.replace("_", " "))
+    return READABLE.get(name, name.replace("_", " "))
 
 
 def remarks(result: dict[str, Any]) -> Iterator[str]:
@@ -102,13 +116,14 @@ def remarks(result: dict[str, Any]) -> Iterator[str]:
 
 
 def compared_with_baselines(scores: dict[str, Any], metric: str, split: str) -> str | None:
-    """A sentence where baselines have higher scores than the model."""
+    """A sentence where baselines have better scores than the model."""
     better = better_baselines(scores, metric)
     if not better:
         return None
     names = [f"{baseline_title(name)} ({measured(metric, score)})" for name, score in better]
+    worse = "a greater error than" if lower_is_better(metric) else "below"
     listed = " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
-    return f"The model scores {measured(metric, scores[metric])} on {split}, below {listed}."
+    return f"The model scores {measured(metric, scores[metric])} on {split}, {worse} {listed}."
 
 
 def measured(metric: str, score: float) -> str:

@@ -1,0 +1,1 @@
+"""Forecasting: a window on a time series -> the next values, with their uncertainty."""
