@@ -153,7 +153,7 @@ def times_of(given: Any, count: int, step: Step) -> Times:
     found = []
     for value in given[:count]:
         time = parsed(value)
-        if isinstance(time, int) == bool(step.unit):
+        if time is None or isinstance(time, int) == bool(step.unit):
             wanted = "dates such as 2024-01-31" if step.unit else "whole numbers"
             raise InputError(f"{shorten(repr(value))} in 'times' is no time: this model was trained on {wanted}.")
         found.append(time)

@@ -24,6 +24,8 @@ class Forecasts(nn.Module, ABC):
 class AllAtOnce(Forecasts):
     """Features of a step h from the final state s and what is known of the step: tanh(W_h s + V k_h + b_h).
 
+    What is known, and the last value, also reach the output without a detour: forecasts begin as linear in them.
+
     Args:
         memory_size: D of the encoder.
         num_known, num_channels, num_quantiles, horizon: K, C, Q and H.
@@ -45,12 +47,15 @@ class AllAtOnce(Forecasts):
         self.state = nn.Linear(memory_size, horizon * num_features)
         self.known = nn.Linear(num_known, num_features, bias=False)
         self.output = nn.Linear(num_features, num_channels * num_quantiles)
+        self.linear = nn.Linear(num_known + num_channels, num_channels * num_quantiles, bias=False)
         self.dropout = Dropout(dropout)
         self.steps, self.values = (horizon, num_features), (num_channels, num_quantiles)
 
     def forward(self, encoding: Encoding, mask: Tensor, known: Tensor, last: Tensor) -> Tensor:
         by_step = self.state(self.dropout(encoding.final_state)).unflatten(-1, self.steps)
-        return self.output(torch.tanh(by_step + self.known(known))).unflatten(-1, self.values)
+        direct = torch.cat([known, last.unsqueeze(1).expand(-1, known.shape[1], -1)], dim=-1)
+        outputs = self.output(torch.tanh(by_step + self.known(known))) + self.linear(direct)
+        return outputs.unflatten(-1, self.values)
 
 
 class StepByStep(Forecasts):

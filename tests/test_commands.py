@@ -77,7 +77,7 @@ def test_all_experiments_are_listed_with_their_records(task: str, capsys: pytest
 def test_experiments_of_no_task_are_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         experiments.main(["sentimnt"])
-    assert ended.value.code == 2 and "choose sentiment, tagging, translation" in capsys.readouterr().err
+    assert ended.value.code == 2 and "sentiment, tagging, translation" in capsys.readouterr().err
 
 
 def write_job(folder: Path, seed: int, epochs: int, status: str | None = None, **content: object) -> Path:

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import CONF, assert_learns, options
 from omegaconf import DictConfig, OmegaConf
@@ -57,11 +58,21 @@ def captions(folder: Path, rows: int) -> str:
     return "image,caption\n" + "".join(f"{row}.png,{words(6, row)}\n" for row in range(rows))
 
 
+def daily(rows: int) -> str:
+    """A table of so many days after the first twenty."""
+    drawn = random.Random(0)
+    times = (np.datetime64("2000-01-01") + np.arange(rows + 20)).astype(str)
+    return "date,sold\n" + "".join(f"{time},{drawn.random() + day % 7}\n" for day, time in enumerate(times))
+
+
 @pytest.fixture
 def own(tmp_path: Path) -> Callable[..., list[str]]:
     """``own(task, rows, ...)``: the overrides that name files of that many training rows, and nothing else."""
 
     def write(task: str, rows: int, **kind: object) -> list[str]:
+        if task == "forecasting":
+            (tmp_path / "train.csv").write_text(daily(rows))
+            return ["data=series_files", f"data.train={tmp_path / 'train.csv'}"]
         if task == "tagging":
             content, suffix, options = [sentences(rows), sentences(4)], "conllu", ["data=conllu"]
         elif task == "captioning":

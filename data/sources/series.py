@@ -37,7 +37,6 @@ class SeriesReader(DatasetReader[Window]):
         test_stride: steps between two origins of validation and test.
     """
 
-    name: str
     example_type = Window
 
     horizon: int | str
@@ -234,7 +233,10 @@ class FileSeries(TableSeries):
         return {"source": f"files: {', '.join(path.name for path in self.files.values())}", "revision": None}
 
     def column_names(self) -> list[str]:
-        return columns_of(self.files["train"])
+        columns = columns_of(self.files["train"])
+        if not columns:
+            raise InputError(f"{self.train}: there are no rows: give a file with rows.")
+        return columns
 
     def table(self, split: str, columns: Columns) -> Iterable[Row]:
         return read_table(self.files[split], columns.options())

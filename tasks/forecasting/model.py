@@ -20,7 +20,6 @@ class Forecaster(TaskModel):
 
     Args:
         encoder: the recurrent core.
-        decoder: makes the decoder that forecasts step by step; null to forecast all steps at once.
         num_inputs: the number of inputs of a step.
         num_known: the number of features that are known of a step to forecast.
         num_channels, horizon: C and H.
@@ -28,12 +27,12 @@ class Forecaster(TaskModel):
         num_features: of a step to forecast, before the output layer.
         dropout: the dropout rate of what the encoder reads and of its final state.
         quantiles: the levels of the quantiles.
+        decoder: makes the decoder that forecasts step by step; null to forecast all steps at once.
     """
 
     def __init__(
         self,
         encoder: Encoder,
-        decoder: Callable[..., Decoder] | None,
         num_inputs: int,
         num_known: int,
         num_channels: int,
@@ -42,6 +41,7 @@ class Forecaster(TaskModel):
         num_features: int,
         dropout: float,
         quantiles: list[float],
+        decoder: Callable[..., Decoder] | None = None,
     ) -> None:
         super().__init__()
         self.input, self.dropout = nn.Linear(num_inputs, embedding_size), LockedDropout(dropout)
