@@ -58,12 +58,13 @@ class GeneratedSeries(SeriesReader):
 
     def trend(self, generator: np.random.Generator) -> Floats:
         """A straight line: [N, 1]."""
-        return (generator.normal(0, 0.01) * np.arange(self.length))[:, None]
+        return (generator.normal(0, 0.01) * np.arange(self.length, dtype=np.float64))[:, None]
 
     def shifted(self, generator: np.random.Generator) -> Floats:
         """The sum of all shifts so far: [N, 1]."""
         happens = generator.random(self.length) < self.shifts / self.length
-        return np.cumsum(happens * generator.normal(0, 1.5, self.length))[:, None]
+        sizes: Floats = happens * generator.normal(0, 1.5, self.length)
+        return sizes.cumsum()[:, None]
 
 
 def seasons(length: int) -> Floats:

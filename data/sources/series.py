@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from data.corpus import SPLITS, DatasetReader
 from data.errors import InputError
@@ -140,7 +141,7 @@ class SeriesReader(DatasetReader[Window]):
             start = max(1, min(series.season, last))
             if last >= start:
                 check_not_constant(series, end)
-        known = np.isfinite(series.values).any(axis=1)
+        known: NDArray[np.bool_] = np.asarray(np.isfinite(series.values).any(axis=1))
         first = int(known.argmax()) + 1 if known.any() else len(series)
         for origin in range(max(start, first), last + 1, self.stride if split == "train" else self.test_stride):
             if known[origin : origin + self.steps].any():
@@ -157,7 +158,7 @@ class SeriesReader(DatasetReader[Window]):
 
 
 @dataclass(kw_only=True)
-class TableSeries(TableLayout, SeriesReader):
+class TableSeries(SeriesReader, TableLayout):
     """Series in tables, one per split that is given; the parts that are not given are the last ones of the time."""
 
     @property

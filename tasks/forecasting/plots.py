@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from data.series import Forecast, Window
 from tasks.forecasting.metrics import Errors, mean
@@ -18,8 +19,8 @@ COLUMNS = 2
 
 def forecasts(hypotheses: Sequence[Forecast], windows: Sequence[Window], count: int, path: Path) -> None:
     """Forecasts with bands between their quantiles, of windows at equal distances over the split."""
-    chosen = np.unique(np.linspace(0, len(windows) - 1, num=min(count, len(windows))).astype(int)) if count else []
-    if not len(chosen):
+    chosen = sorted({round(place) for place in np.linspace(0, len(windows) - 1, num=min(count, len(windows)))})
+    if not chosen:
         return
     rows = -(-len(chosen) // COLUMNS)
     figure = Figure(figsize=(5.2 * COLUMNS, 2.6 * rows), layout="constrained")
@@ -43,8 +44,8 @@ def draw(axes: Axes, hypothesis: Forecast, window: Window) -> None:
     axes.plot(ahead, hypothesis.point[:, 0], color="tab:blue", marker=".", linewidth=1.5, label="median forecast")
     for low, high in bands(len(hypothesis.levels)):
         covered = 100 * (hypothesis.levels[high] - hypothesis.levels[low])
-        between = (hypothesis.quantiles[:, 0, number] for number in (low, high))
-        axes.fill_between(ahead, *between, color="tab:blue", alpha=0.18, linewidth=0, label=f"{covered:.0f} % band")
+        below, above = hypothesis.quantiles[:, 0, low], hypothesis.quantiles[:, 0, high]
+        axes.fill_between(ahead, below, above, color="tab:blue", alpha=0.18, linewidth=0, label=f"{covered:.0f} % band")
     channel = f", {series.channels[0]}" if len(series.channels) > 1 else ""
     axes.set_title(f"{series.name}{channel}", fontsize=9, parse_math=False)
     axes.tick_params(axis="x", labelsize=7, rotation=20)
@@ -65,7 +66,7 @@ def error_by_horizon(errors: Mapping[str, Errors], path: Path) -> None:
         by_step = [100 * mean(found.scaled[:, step]) for step in range(found.point.shape[1])]
         axes.plot(range(1, len(by_step) + 1), by_step, style, markersize=4, label=name)
     axes.set(xlabel="steps ahead", ylabel="MASE, %", ylim=(0, None))
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
     axes.legend()
     save(figure, path)
