@@ -38,7 +38,7 @@ class WindowBatch(Batch):
 
     def unscale(self, predictions: Tensor) -> Floats:
         """Predictions [B, H, C, Q] in the units of the series."""
-        return predictions.double().cpu().numpy() * self.spread[..., None] + self.reference[..., None]
+        return predictions.detach().double().cpu().numpy() * self.spread[..., None] + self.reference[..., None]
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import assert_learns, options
+from conftest import CONF, assert_learns, options
 from omegaconf import OmegaConf
 from sklearn import metrics as sklearn_metrics
 
@@ -58,13 +58,13 @@ def windows_of(series: Series, horizon: int = 3) -> list[Window]:
 @pytest.fixture
 def table(tmp_path: Path) -> Callable[..., FileSeries]:
     """``table(text, ...)``: the reader of a CSV file with this text."""
-    defaults = OmegaConf.load(Path(__file__).parents[1] / "conf" / "data" / "series_files.yaml")
+    defaults = OmegaConf.to_container(OmegaConf.load(CONF / "data" / "series_files.yaml"))
+    del defaults["_target_"]
 
     def read(text: str, **given: object) -> FileSeries:
         path = tmp_path / "series.csv"
         path.write_text(text)
-        kept = {key: value for key, value in defaults.items() if key != "_target_"}
-        return FileSeries(**{**kept, "train": str(path), "covariates": [], **given})
+        return FileSeries(**{**defaults, "train": str(path), **given})
 
     return read
 
