@@ -13,7 +13,10 @@ import torch
 from conftest import CONF, assert_learns, options
 from omegaconf import OmegaConf
 from sklearn import metrics as sklearn_metrics
+from test_compare import only, pairs_of, write_run
 
+from analysis.comparison import headline
+from analysis.tables import group_values
 from data.calendar import calendar
 from data.corpus import Corpus
 from data.errors import InputError
@@ -30,6 +33,7 @@ from training.build import build
 from training.loss import pinball
 from training.predict import main
 from training.recipe import read
+from training.summary import compared_with_baselines, percent
 from training.trainer import Trainer
 
 QUICK = ["data.number=4", "data.length=120", "data.horizon=3", "codec.window=24", "model.num_features=8"]
@@ -591,3 +595,33 @@ def test_evaluation_scores_every_horizon_and_series() -> None:
         and list(scores["by_horizon"]) == ["1", "2", "3"]
         and list(scores["by_series"]) == ["a", "b"]
     )
+
+
+def write_errors(root: Path, cell: str, mean: float, naive: float = 1.1) -> None:
+    for seed in (1, 2, 3):
+        error = mean + 0.01 * seed
+        scores = {"mase": error, "baselines": {"last_value": {"mase": naive}, "seasonal_last_value": {"mase": 1.3}}}
+        selection = {"metric": "mase", "epoch": 3, "score": error}
+        write_run(root, cell, seed, 0.5, metrics={"validation": {"mase": error}, "test": scores}, selection=selection)
+
+
+def test_groups_are_compared_by_the_lower_error(tmp_path: Path) -> None:
+    for cell, mean in (("rnn", 1.9), ("lstm", 0.7), ("gru", 0.8)):
+        write_errors(tmp_path, cell, mean)
+    section = only(tmp_path)
+    assert [group.name for group in section.scored] == ["lstm", "gru", "rnn"]
+    lstm, _, rnn = section.scored
+    assert (group_values(lstm)["best"], group_values(lstm)["worst"]) == pytest.approx((71, 73))
+    assert lstm.baseline == ("last value", pytest.approx(110)) and not lstm.at_baseline and rnn.at_baseline
+    pairs = pairs_of(section)
+    found = {(pair.better.name, pair.worse.name): pair.seeds for pair in pairs}
+    assert found["lstm", "rnn"].mean == pytest.approx(120) and found["lstm", "rnn"].low == pytest.approx(120, abs=5)
+    assert all(pair.seeds.mean > 0 for pair in pairs)
+    assert headline(section, pairs).startswith("lstm scores 72.00")
+
+
+def test_the_summary_says_whether_a_baseline_has_a_smaller_error() -> None:
+    scores = {"mase": 0.9, "baselines": {"last_value": {"mase": 0.8}, "seasonal_last_value": {"mase": 1.2}}}
+    sentence = compared_with_baselines(scores, "mase", "test")
+    assert sentence == "The model scores 90.0 % on test, a greater error than the last value (80.0 %)."
+    assert percent("rmse", 1234.5) == "1234" and percent("mase", 0.9) == "90.00"
