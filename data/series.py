@@ -109,7 +109,7 @@ class Window(NamedTuple):
 
     @property
     def future_times(self) -> list[str]:
-        return self.series.times[self.origin : self.origin + self.horizon].astype(str).tolist()
+        return time_texts(self.series.times[self.origin : self.origin + self.horizon])
 
 
 class Forecast(NamedTuple):
@@ -122,6 +122,13 @@ class Forecast(NamedTuple):
     def point(self) -> Floats:
         """The median: [H, C]."""
         return self.quantiles[..., self.levels.index(0.5)]
+
+
+def time_texts(times: Times) -> list[str]:
+    """Times as text; dates alone where none has a time of day."""
+    if times.dtype.kind == "M" and (times == times.astype("datetime64[D]")).all():
+        times = times.astype("datetime64[D]")
+    return times.astype(str).tolist()
 
 
 def training_parts(train: Sequence[Window]) -> dict[Series, int]:

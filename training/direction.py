@@ -1,6 +1,6 @@
 """Which metrics are errors, where lower is better: the one place that knows the direction of a score."""
 
-ERRORS = ("ter", "mase", "smape", "mae", "rmse", "pinball", "scaled_pinball")  # prefixes of metrics
+ERRORS = ("ter", "mse", "mase", "smape", "mae", "rmse", "pinball", "scaled_pinball")  # prefixes of metrics
 
 
 def lower_is_better(metric: str) -> bool:

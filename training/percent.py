@@ -1,7 +1,7 @@
 """Which metrics are reported from 0 to 100, and all scores in percent."""
 
 PERCENT_METRICS = ("bleu", "chrf", "ter")  # prefixes of metrics from 0 to 100; all others are fractions of 1,
-PLAIN_METRICS = ("mae", "rmse", "pinball")  # but for these, in the units of the data
+PLAIN_METRICS = ("mae", "mse", "rmse", "pinball")  # but for these, in the units of the data
 
 
 def is_percent(metric: str) -> bool:

@@ -15,6 +15,7 @@ from training.plots import save
 SEASONS_BEFORE = 3
 LEAST_BEFORE = 24  # steps before the origin that are drawn
 COLUMNS = 2
+ALPHA = (0.15, 0.3, 0.4)  # of the bands, the outermost first
 
 
 def forecasts(hypotheses: Sequence[Forecast], windows: Sequence[Window], count: int, path: Path) -> None:
@@ -42,10 +43,18 @@ def draw(axes: Axes, hypothesis: Forecast, window: Window) -> None:
     axes.plot(series.times[start:origin], series.values[start:origin, 0], color="black", linewidth=1, label="known")
     axes.plot(ahead, window.future[:, 0], color="tab:green", marker=".", linewidth=1, label="actual")
     axes.plot(ahead, hypothesis.point[:, 0], color="tab:blue", marker=".", linewidth=1.5, label="median forecast")
-    for low, high in bands(len(hypothesis.levels)):
+    for number, (low, high) in enumerate(bands(len(hypothesis.levels))):
         covered = 100 * (hypothesis.levels[high] - hypothesis.levels[low])
         below, above = hypothesis.quantiles[:, 0, low], hypothesis.quantiles[:, 0, high]
-        axes.fill_between(ahead, below, above, color="tab:blue", alpha=0.18, linewidth=0, label=f"{covered:.0f} % band")
+        axes.fill_between(
+            ahead,
+            below,
+            above,
+            color="tab:blue",
+            alpha=ALPHA[min(number, 2)],
+            linewidth=0,
+            label=f"{covered:.0f} % band",
+        )
     channel = f", {series.channels[0]}" if len(series.channels) > 1 else ""
     axes.set_title(f"{series.name}{channel}", fontsize=9, parse_math=False)
     axes.tick_params(axis="x", labelsize=7, rotation=20)
@@ -68,5 +77,5 @@ def error_by_horizon(errors: Mapping[str, Errors], path: Path) -> None:
     axes.set(xlabel="steps ahead", ylabel="MASE, %", ylim=(0, None))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
-    axes.legend()
+    figure.legend(loc="outside lower center", ncols=len(errors))
     save(figure, path)
