@@ -14,18 +14,19 @@ import argparse
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from analysis.command import command_parser, run_command
 from analysis.groups import RunGroup, group_runs
 from analysis.records import Record, find_records, load_result
 from analysis.reproduce import repeat
 from analysis.statistics import Interval, clip, prediction_interval
-from data.errors import InputError
+from data.errors import InputError, first_line
 from training.folders import RESULT
 from training.identity import config_id
 
@@ -53,19 +54,38 @@ def verify_experiments(names: Sequence[str], overrides: Sequence[str], results: 
     return all(passed)
 
 
+def recorded_config(group: RunGroup, seed: int, overrides: Sequence[str]) -> DictConfig:
+    """The config kept beside the results of a tuned row, which reads its data set from the copy under ``data.path``."""
+    kept = group.finished[seed].config
+    if not kept:
+        raise InputError(f"{group.finished[seed].path} has no config beside it, so that it cannot be run again.")
+    cfg = cast(DictConfig, OmegaConf.merge(kept, {"seed": seed}))
+    try:
+        OmegaConf.set_struct(cfg, True)
+        cfg.merge_with_dotlist([option for option in overrides if not option.startswith("data.path=")])
+    except OmegaConfBaseException as error:
+        raise InputError(first_line(error)) from error
+    use_copy(cfg, overrides)
+    return cfg
+
+
+def use_copy(cfg: DictConfig, overrides: Sequence[str]) -> None:
+    """Let a config read its data set from the copy under ``data.path``, if it reads files."""
+    for path in [Path(option.removeprefix("data.path=")) for option in overrides if option.startswith("data.path=")]:
+        if "path" in cfg.data:  # the embedded language reads no files
+            own = path / cfg.data.name
+            cfg.data.path = str(own if own.is_dir() else path)
+
+
 def config(name: str, task: str, cell: str, seed: int, overrides: Sequence[str]) -> DictConfig:
     """The config of a recorded row, reading its data set from the copy under ``data.path``."""
-    paths = [Path(option.removeprefix("data.path=")) for option in overrides if option.startswith("data.path=")]
     others = [option for option in overrides if not option.startswith("data.path=")]
     try:
         with initialize_config_dir(version_base="1.3", config_dir=str(ROOT / "conf")):
             cfg = compose(task, [f"experiment={name}", f"cell={cell}", f"seed={seed}", *others])
     except HydraException as error:
         raise InputError(str(error).splitlines()[0]) from error
-    for path in paths:
-        if "path" in cfg.data:  # the embedded language reads no files
-            own = path / cfg.data.name
-            cfg.data.path = str(own if own.is_dir() else path)
+    use_copy(cfg, overrides)
     return cfg
 
 
@@ -73,7 +93,8 @@ def rerun(name: str, group: RunGroup, overrides: Sequence[str], into: Path) -> R
     """Run the first recorded seed of a row again."""
     content = group.finished[min(group.scores)].content
     seed, cell = min(group.scores), content["cell"]
-    cfg = config(name, content["task"], cell, seed, overrides)
+    tuned = "tuned" in content  # its values are those of a trial, which only its own config has
+    cfg = recorded_config(group, seed, overrides) if tuned else config(name, content["task"], cell, seed, overrides)
     if cfg.match is None and config_id(cfg) != content["config_id"]:
         raise InputError(
             f"experiment={name} cell={cell} has config id {config_id(cfg)}, but {content['config_id']} is recorded: "
