@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,12 +12,13 @@ import yaml
 from hydra.types import RunMode
 from rich.console import Console
 
-from analysis import tune
+from analysis import tune, verify
 from analysis.compare import main as compare
 from analysis.importance import importance, importance_of_search, middles
 from analysis.records import find_records
 from analysis.search_tables import show_searches, tables
 from analysis.trials import Search, as_csv, expected_best, expected_curve, searches, summary
+from training.load import load_config
 from training.trials import Dimension
 
 SPACE = {
@@ -209,6 +211,25 @@ def test_the_best_trials_are_trained_with_fresh_seeds(
     assert (tmp_path / "sweep" / "tuned.html").is_file() and (tmp_path / "sweep" / "trials.csv").is_file()
     tune.main(command)
     assert {path: path.read_bytes() for path in before} == before
+
+
+def test_a_tuned_row_is_verified_by_its_own_config(
+    launch: Callable, files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    table = tmp_path / "results" / "sentiment" / "language"
+    table.mkdir(parents=True)
+    options = ["experiment=sentiment/language", *files, "optimizer.lr=0.01", "trainer.max_epochs=1"]
+    folder = launch("sentiment", *options, "threads=1")
+    content = json.loads((folder / "result.json").read_text()) | {"tuned": {"trial": 3}}
+    (table / "lstm-seed1.json").write_text(json.dumps(content))
+    command = ["experiment=sentiment/language", "--results", str(tmp_path / "results"), "--into", str(tmp_path / "new")]
+    with pytest.raises(SystemExit):
+        verify.main(command)
+    assert "has no config beside it" in capsys.readouterr().err
+    shutil.copy(folder / "config.yaml", table / "lstm.yaml")
+    verify.main(command)
+    assert "passes  language lstm, seed 1" in capsys.readouterr().out
+    assert load_config(next((tmp_path / "new").rglob("config.yaml")).parent).optimizer.lr == 0.01
 
 
 def test_without_trials_there_is_nothing_to_tune(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
