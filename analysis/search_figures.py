@@ -24,9 +24,9 @@ def expected(search: Search, name: str) -> str:
         for place, group in enumerate(search.groups):
             color, marker = style_of(place)
             curve = np.array(expected_curve(group))
-            counts, best = np.arange(1, len(curve) + 1), max(group.scores.values())
+            counts, worst, best = np.arange(1, len(curve) + 1), min(group.scores.values()), max(group.scores.values())
             axes.plot(counts, curve[:, 0], color=color, marker=marker, ms=4, linewidth=2, label=group.name)
-            low, high = curve[:, 0] - curve[:, 1], np.minimum(curve[:, 0] + curve[:, 1], best)
+            low, high = (np.clip(curve[:, 0] + sign * curve[:, 1], worst, best) for sign in (-1, 1))
             axes.fill_between(counts, low, high, color=color, alpha=0.12, linewidth=0)
         axes.set(xlabel="trials", ylabel=f"validation {unit(search.metric)}")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))

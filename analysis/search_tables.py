@@ -10,9 +10,9 @@ from rich.markup import escape
 
 from analysis.importance import Importance, importance_of_group, importance_of_search
 from analysis.tables import escape_markdown, formatted, row_of, table_of
-from analysis.trials import NEAR, Search, TrialGroup, failure_lines, summary
+from analysis.trials import NEAR, Search, TrialGroup, expected_curve, failure_lines, summary
 
-FEW = (1, 4, 8, 16, 32)  # trials of which the expected best is printed, and all of them
+FEW = (1, 2, 4, 8, 16, 32)  # trials of which the expected best is printed, and all of them
 NEAR_BEST = f"within {NEAR:g} points"
 
 
@@ -21,7 +21,6 @@ def columns(group: TrialGroup) -> dict[str, str]:
     found = summary(group)
     best = "" if found["best"] is None else f"{found['best']:.2f} (trial {found['best_trial']})"
     failed = f" ({found['failed']} failed)" if found["failed"] else ""
-    counts = [count for count in FEW if count < found["trials"]] + [found["trials"]]
     return {
         "group": found["name"],
         "trials": f"{found['trials']}{failed}",
@@ -29,9 +28,20 @@ def columns(group: TrialGroup) -> dict[str, str]:
         "median": formatted(found["median"], ".2f"),
         "worst": formatted(found["worst"], ".2f"),
         NEAR_BEST: f"{found['near_best']} of {found['trials']}",
-        "expected best of n": ", ".join(f"{found['expected_best'][count - 1]:.2f} ({count})" for count in counts),
         "core hours": formatted(found["core_hours"], ".2f"),
     }
+
+
+def expected_columns(group: TrialGroup, counts: Sequence[int]) -> dict[str, str]:
+    """The expected score of the best of some numbers of trials; empty where a group has fewer."""
+    curve = {count: expected for count, (expected, _) in enumerate(expected_curve(group), start=1)}
+    return {"group": group.name} | {f"best of {count}": formatted(curve.get(count), ".2f") for count in counts}
+
+
+def expected_table(search: Search) -> list[dict[str, str]]:
+    most = max(len(group.runs) for group in search.groups)
+    counts = [count for count in FEW if count < most] + [most]
+    return [expected_columns(group, counts) for group in search.groups]
 
 
 def chosen_columns(group: TrialGroup, names: Sequence[str]) -> dict[str, str]:
@@ -95,6 +105,7 @@ def tables(search: Search) -> list[list[dict[str, str]]]:
     """The tables of a search, those that are not empty."""
     made = [
         [columns(group) for group in search.groups],
+        expected_table(search),
         [chosen_columns(group, search.names) for group in search.groups],
         importance_table(search),
     ]

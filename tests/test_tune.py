@@ -169,7 +169,8 @@ def test_compare_shows_searches_beside_runs(sweep: Path, capsys: pytest.CaptureF
     content = json.loads(files["json"].read_text())
     assert [group["best_trial"] for group in content["searches"][0]["groups"]] == [4, 11]
     assert content["searches"][0]["importances"]["lstm"]["alone"]["rate"] > 0.5
-    assert "| gru | 12 (1 failed) | 95.00 (trial 4) |" in files["markdown"].read_text()
+    assert "| gru | 12 (1 failed) | 95.00 (trial 4) |" in (markdown := files["markdown"].read_text())
+    assert "| group | best of 1 | best of 2 | best of 4 | best of 8 | best of 12 |" in markdown
     assert len(files["trials"].read_text().splitlines()) == 25
     with pytest.raises(SystemExit):
         compare([str(sweep), "--csv", str(sweep / "none.csv")])
