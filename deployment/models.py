@@ -3,8 +3,10 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
+from data.errors import InputError
 from training.folders import RESULT, cell_name
 from training.percent import to_percent
 from training.predict import Predictor
@@ -21,6 +23,7 @@ class ServedModel:
 
     def __init__(self, name: str, predictor: Predictor, folder: Path) -> None:
         self.name, self.predictor, self.task = name, predictor, predictor.task
+        self.reads_files = predictor.reads_files
         self.facts = [f"{count_parameters(predictor):,} parameters", *recorded_facts(folder)]
         self.warnings: list[str] = []
         predictor.on_warning = lambda where, what: self.warnings.append(f"{what[:1].upper()}{what[1:]}.")
@@ -29,6 +32,16 @@ class ServedModel:
         """Input, prediction and score for every text."""
         self.warnings.clear()
         return [json.loads(answer.as_json()) for answer in self.predictor.predict(texts)]
+
+    def inspect_file(self, content: bytes) -> dict[str, Any]:
+        """The answer to a file, which is gone afterwards, for a model that reads files."""
+        with NamedTemporaryFile() as file:
+            file.write(content)
+            file.flush()
+            try:
+                return {**self.inspect(file.name), "input": ""}
+            except InputError as error:
+                raise InputError(str(error).replace(file.name, "the file")) from error
 
     def inspect(self, text: str) -> dict[str, Any]:
         """The answer to one text, with all that a page can show of it."""
@@ -68,6 +81,7 @@ def possible_names(predictor: Predictor, folder: Path) -> list[str]:
     cell, seed = cell_name(predictor.cfg), f"seed {predictor.cfg.get('seed')}"
     return [
         cell,
+        f"{predictor.task} {cell}",
         f"{cell}, {seed}",
         f"{predictor.task} {cell}, {seed}",
         f"{predictor.task} {cell}, {folder.name}",

@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, Base64Bytes, BaseModel, Field
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.responses import FileResponse, JSONResponse
 
@@ -35,9 +35,10 @@ class Texts(BaseModel):
 
 
 class Text(BaseModel):
-    """One input, and the models that answer it: all, if none is named."""
+    """One input, and the models that answer it: all that read such inputs, if none is named."""
 
-    text: Input = Field(examples=["the film is not dull"])
+    text: Input | None = Field(default=None, examples=["the film is not dull"])
+    file: Base64Bytes | None = Field(default=None, description="for models that read files, such as images")
     models: list[str] = Field(default=[], description="names as in /api/models; none for all")
 
 
@@ -46,6 +47,7 @@ class ModelCard(BaseModel):
 
     name: str
     task: str
+    reads_files: bool = Field(description="whether it is asked with a file, not with a text")
     facts: list[str] = Field(description="what it was trained on, its size and its scores")
 
 
@@ -116,12 +118,26 @@ class Service:
         self.models, self.limits, self.executor = models, limits, executor
         self.batchers = {name: Batcher(model.answer, executor, BATCH) for name, model in models.items()}
 
-    def chosen(self, names: Sequence[str]) -> list[str]:
-        """The names of the models that are to answer."""
-        for name in names:
-            if name not in self.models:
-                raise InputError(f"There is no such model: the models are {'; '.join(self.models)}.")
-        return list(dict.fromkeys(names)) or list(self.models)
+    def chosen(self, names: Sequence[str], text: bool, file: bool = False) -> list[ServedModel]:
+        """The models that are to answer: those named, or all that read what there is.
+
+        Raises:
+            InputError: there is no such model, or nothing that it reads.
+        """
+        given = {False: text, True: file}
+        models = list(self.models.values()) if not names else [self.named(name) for name in dict.fromkeys(names)]
+        for model in models:
+            if names and not given[model.reads_files]:
+                raise InputError(f"{model.name} reads {'a file' if model.reads_files else 'a text'}: send one.")
+        found = [model for model in models if given[model.reads_files]]
+        if not found:
+            raise InputError("No model reads this: send a text, or a file for models that read files.")
+        return found
+
+    def named(self, name: str) -> ServedModel:
+        if name not in self.models:
+            raise InputError(f"There is no such model: the models are {'; '.join(self.models)}.")
+        return self.models[name]
 
     def check(self, texts: Sequence[str]) -> None:
         """Raise where a request has too much text."""
@@ -134,14 +150,16 @@ class Service:
     async def predict(self, asked: Texts) -> Rows:
         """The label, tags or text that every model gives for every input."""
         self.check(asked.texts)
-        names = self.chosen(asked.models)
-        return Rows(answers={name: await self.batchers[name](asked.texts) for name in names})
+        models = self.chosen(asked.models, text=True)
+        return Rows(answers={model.name: await self.batchers[model.name](asked.texts) for model in models})
 
     async def explain(self, asked: Text) -> Explanation:
         """One text with all that can be shown: probabilities, the words that moved them, n best, attention."""
-        self.check([asked.text])
-        inspected = [partial(self.models[name].inspect, asked.text) for name in self.chosen(asked.models)]
-        return Explanation(answers=[Explained(**await self.in_thread(one)) for one in inspected])
+        text, file = asked.text or "", asked.file or b""
+        self.check([text])
+        models = self.chosen(asked.models, asked.text is not None, asked.file is not None)
+        work = [partial(one.inspect_file, file) if one.reads_files else partial(one.inspect, text) for one in models]
+        return Explanation(answers=[Explained(**await self.in_thread(one)) for one in work])
 
     async def in_thread(self, work: Callable[[], Found]) -> Found:
         import asyncio
@@ -150,7 +168,10 @@ class Service:
 
     async def cards(self) -> Models:
         """All models, and the limits of a request."""
-        cards = [ModelCard(name=name, task=model.task, facts=model.facts) for name, model in self.models.items()]
+        cards = [
+            ModelCard(name=name, task=model.task, reads_files=model.reads_files, facts=model.facts)
+            for name, model in self.models.items()
+        ]
         return Models(models=cards, limits=vars(self.limits))
 
 

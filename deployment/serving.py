@@ -17,6 +17,7 @@ from training.waiting import choose_wait_policy
 Load = Callable[[str, str], Predictor]  # (run folder, device) -> its predictor
 
 LOCAL = ("127.0.0.1", "localhost", "[::1]")
+LARGEST_FILE = 10_000_000  # bytes, in base64
 BACKLOG = 2048  # connections that wait to be taken
 DRAINING = 5  # seconds that are added to the time limit of a request
 COMMAND = "python -m tasks.serve"
@@ -87,9 +88,8 @@ def serve(options: Options, load: Load, listener: socket.socket) -> None:
     from deployment.service import application
 
     models = named({folder: load(str(folder), options.device) for folder in dict.fromkeys(map(Path, options.run))})
-    limits = Limits(
-        characters=options.characters, texts=options.texts, seconds=options.seconds, requests=options.requests
-    )
+    body = Limits.body if not any(model.reads_files for model in models.values()) else LARGEST_FILE
+    limits = Limits(options.characters, options.texts, body, options.seconds, options.requests)
     config = uvicorn.Config(
         application(models, limits, LOCAL if options.host in (*LOCAL, "::1") else ()),
         access_log=False,

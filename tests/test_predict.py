@@ -102,6 +102,12 @@ def test_raw_text_is_split_into_words(ask: Callable) -> None:
     assert len(ask("tagging", "reads=text", "writes=text", text=text)[1].split()) == 5
 
 
+def test_raw_text_is_classified_as_the_training_data_are_written(ask: Callable) -> None:
+    raw, spaced = "It isn't good, is it?\n", "It is n't good , is it ?\n"
+    assert ask("sentiment", "reads=raw", text=raw)[1] == ask("sentiment", text=spaced)[1]
+    assert ask("sentiment", text=raw)[1] != ask("sentiment", text=spaced)[1]
+
+
 def test_long_sentences_are_tagged_in_parts(ask: Callable) -> None:
     text = " ".join(["the dog sees a cat ."] * 20)
     _, written, error = ask("tagging", "writes=text", "max_length=7", "reads=text", text=text)

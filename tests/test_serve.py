@@ -1,6 +1,7 @@
 """The service: answers, the page, limits, errors in one sentence, and an end after which nothing is lost."""
 
 import asyncio
+import base64
 import http.client
 import io
 import json
@@ -86,10 +87,11 @@ def test_labels_come_with_the_words_that_moved_them(client: TestClient, predicto
     details, label = found["details"], found["prediction"]
     assert found["view"] == "labels" and details["method"] == "occlusion"
     assert sum(details["probabilities"].values()) == pytest.approx(1, abs=1e-5)
-    words = [SENTENCE[word["start"] : word["end"]] for word in details["words"]]
-    assert words == ["The", "film", "isn't", "good", ",", "I", "think", "."]
-    (without,) = predictors[saved["sentiment"]].predict(["The film isn't , I think."])
-    assert details["words"][3]["effect"] == pytest.approx(
+    assert found["input"] == "The film is n't good , I think ."  # split as in the training data
+    words = [found["input"][word["start"] : word["end"]] for word in details["words"]]
+    assert words == found["input"].split()
+    (without,) = predictors[saved["sentiment"]].predict(["The film is n't , I think ."])
+    assert details["words"][4]["effect"] == pytest.approx(
         details["probabilities"][label] - without.details[label], abs=1e-5
     )
 
@@ -139,7 +141,7 @@ def test_unknown_words_are_reported_with_the_answer(client: TestClient) -> None:
 def test_models_have_names_in_words(predictors: dict[Path, Predictor], saved: dict[str, Path], tmp_path: Path) -> None:
     one = {saved["sentiment"]: predictors[saved["sentiment"]]}
     assert list(named(one)) == ["lstm"]
-    assert list(named(predictors)) == [f"{task} lstm, seed 1" for task in TASKS]
+    assert list(named(predictors)) == [f"{task} lstm" for task in TASKS]
     twice = {**one, tmp_path / "other" / "sentiment": predictors[saved["sentiment"]]}
     assert list(named(twice)) == [str(path) for path in twice]
 
@@ -165,7 +167,10 @@ def test_what_is_known_about_a_model_is_shown(predictors: dict[Path, Predictor],
         ("/api/predict", {"texts": []}, 422, "texts: "),
         ("/api/predict", {"texts": "word"}, 422, "texts: "),
         ("/api/predict", {"texts": [1]}, 422, "texts.0: "),
-        ("/api/explain", {}, 422, "text: field required."),
+        ("/api/explain", {}, 400, "send a text"),
+        ("/api/explain", {"file": "!"}, 422, "file: "),
+        ("/api/explain", {"file": ""}, 400, "send a text"),
+        ("/api/explain", {"file": "", "models": ["tagging lstm"]}, 400, "tagging lstm reads a text: send one."),
         ("/api/explain", {"text": "x", "models": ["SECRET"]}, 400, "There is no such model: the models are "),
         ("/api/explain", b"{SECRET", 422, "The body is not JSON."),
         ("/api/explain", b"\xff\xfe", 422, "."),
@@ -233,6 +238,40 @@ def test_a_task_without_a_view_of_its_own_is_shown_plainly(slow: Slow) -> None:
     assert answer == {
         "model": "slow", "input": "a", "prediction": "A", "score": 1.0, "view": "plain", "details": {}, "warnings": []
     }  # fmt: skip
+
+
+def test_a_model_that_reads_files_gets_one_that_is_gone_afterwards(
+    slow: Slow, predictors: dict[Path, Predictor], saved: dict[str, Path]
+) -> None:
+    slow.released.set()
+    slow.reads_files = True
+    with served({saved["sentiment"]: predictors[saved["sentiment"]], Path("slow"): slow}) as client:
+        cards = {card["task"]: card for card in client.get("/api/models").json()["models"]}
+        assert cards["slow"]["reads_files"] and not cards["sentiment"]["reads_files"]
+        content = base64.b64encode(b"SECRET").decode()
+        (answer,) = client.post("/api/explain", json={"file": content}).json()["answers"]
+        ((path,),) = slow.asked
+        assert answer["model"] == cards["slow"]["name"] and answer["prediction"] == path.upper()
+        assert answer["input"] == "" and not Path(path).exists()
+        both = client.post("/api/explain", json={"text": "a", "file": content}).json()["answers"]
+        assert len(both) == 2
+        assert list(client.post("/api/predict", json={"texts": ["/etc/passwd"]}).json()["answers"]) == ["lstm"]
+        for path in ("predict", "explain"):
+            body = {"texts": ["/etc/passwd"], "text": "/etc/passwd", "models": [cards["slow"]["name"]]}
+            response = client.post(f"/api/{path}", json=body)
+            assert response.status_code == 400 and "reads a file: send one." in response.json()["error"]
+
+
+def test_an_error_about_a_file_does_not_name_its_place(slow: Slow, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow.reads_files = True
+
+    def fail(inputs: Any) -> Any:
+        raise InputError(f"{inputs[0]}: this is no image.")
+
+    monkeypatch.setattr(slow, "predict", fail)
+    with served({Path("slow"): slow}) as client:
+        response = client.post("/api/explain", json={"file": "AAAA"})
+    assert response.status_code == 400 and response.json()["error"] == "the file: this is no image."
 
 
 def test_a_request_that_takes_too_long_is_given_up(slow: Slow) -> None:

@@ -75,6 +75,7 @@ class Predictor(ABC):
     task: ClassVar[str]
     options_type: ClassVar[type[Options]] = Options
     unit: ClassVar[str] = "line"  # the name of an input, in warnings
+    reads_files: ClassVar[bool] = False  # whether an input is the path of a file
     served_with: ClassVar[Mapping[str, Any]] = MappingProxyType({})  # options for what people type into a page
     on_warning: Callable[[str, str], None]  # takes where and what
 
@@ -110,7 +111,7 @@ class Predictor(ABC):
     def inspect(self, text: str) -> Inspection:
         """The answer to one text, with what a task can show of it."""
         (answer,) = self.predict([text])
-        return Inspection(answer)
+        return Inspection(answer, details=answer.details if isinstance(answer.details, dict) else {})
 
     def example(self, text: str) -> Any:
         """A text as the codec's kind of example."""

@@ -79,9 +79,9 @@ function movedBy({ input, prediction, details }) {
 
 function nBest(found) {
   const rows = found.map(({ text, score }, place) => make("tr", {}, make("td", { class: "number" }, String(place + 1)),
-    make("td", {}, text || "(nothing)"), make("td", { class: "number" }, score.toFixed(3))));
-  const head = make("tr", {}, ...["rank", "text", "score"].map((name) => make("th", { scope: "col" }, name)));
-  return [make("table", { class: "list" }, make("caption", {}, "The best of the beam search, by log-probability for the length"),
+    make("td", {}, text || "(nothing)"), make("td", { class: "number" }, score.toFixed(3).replace("-", "−"))));
+  const head = make("tr", {}, ...["rank", "text", "score"].map((name) => make("th", name === "text" ? { scope: "col" } : { scope: "col", class: "number" }, name)));
+  return [make("table", { class: "list" }, make("caption", {}, "The best of the beam search. The score is the log-probability, divided by a power of the length."),
     make("thead", {}, head), make("tbody", {}, ...rows))];
 }
 
@@ -127,6 +127,15 @@ async function json(path, options) {
   return content;
 }
 
+function base64(file) {
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.addEventListener("load", () => resolve(reader.result.slice(reader.result.indexOf(",") + 1)));
+    reader.addEventListener("error", () => reject(new Error("The file cannot be read.")));
+    reader.readAsDataURL(file);
+  });
+}
+
 function chosen() {
   const boxes = [...document.querySelectorAll("#models input")];
   return boxes.filter((box) => box.checked).map((box) => box.value);
@@ -139,8 +148,15 @@ async function answer() {
   at("error").hidden = true;
   try {
     const names = chosen();
-    if (models.length > 1 && !names.length) throw new Error("Choose at least one model.");
-    const body = JSON.stringify({ text: at("text").value, models: names });
+    if (!names.length) throw new Error("Choose at least one model.");
+    const [readers, texts] = [true, false].map((kind) => models.some((model) => model.reads_files === kind && names.includes(model.name)));
+    if (texts && !at("text").value.trim()) throw new Error("Enter a text.");
+    if (readers && !at("file").files.length) throw new Error("Choose a file.");
+    const body = JSON.stringify({
+      ...(texts && { text: at("text").value }),
+      ...(readers && { file: await base64(at("file").files[0]) }),
+      models: names,
+    });
     const headers = { "content-type": "application/json" };
     const { answers } = await json("api/explain", { method: "POST", headers, body, signal: request.signal });
     const facts = Object.fromEntries(models.map((model) => [model.name, [model.task, ...model.facts].join(" · ")]));
@@ -169,6 +185,8 @@ async function start() {
       at("models").append(make("label", {}, box, ` ${name}`));
     }
     at("models").hidden = models.length < 2;
+    at("text-part").hidden = models.every((model) => model.reads_files);
+    at("file-part").hidden = !models.some((model) => model.reads_files);
   } catch (error) {
     fail(error);
   }
@@ -178,9 +196,16 @@ at("form").addEventListener("submit", (event) => { event.preventDefault(); answe
 at("text").addEventListener("keydown", (event) => {
   if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); at("form").requestSubmit(); }
 });
+at("file").addEventListener("change", () => {
+  const [file] = at("file").files;
+  URL.revokeObjectURL(at("picture").src);
+  at("picture").hidden = !file?.type.startsWith("image/");
+  if (!at("picture").hidden) at("picture").src = URL.createObjectURL(file);
+});
 at("clear").addEventListener("click", () => {
   current?.abort();
   at("form").reset();
+  at("file").dispatchEvent(new Event("change"));
   at("answers").replaceChildren();
   at("status").textContent = "";
   at("error").hidden = true;
