@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT, TASKS
+from conftest import ROOT, TASKS, TEXT_TASKS
+from PIL import Image
 from starlette.testclient import TestClient
 
 from data.errors import InputError
@@ -40,7 +41,7 @@ LIMITS = Limits()
 
 @pytest.fixture(scope="module")
 def predictors(saved: dict[str, Path]) -> dict[Path, Predictor]:
-    return {saved[task]: load(str(saved[task]), "cpu") for task in TASKS}
+    return {saved[task]: load(str(saved[task]), "cpu") for task in TEXT_TASKS}
 
 
 @pytest.fixture
@@ -67,12 +68,12 @@ def explain(client: TestClient, text: str, task: str) -> dict[str, Any]:
 def test_every_model_answers_as_the_library_does(client: TestClient, predictors: dict) -> None:
     texts = [SENTENCE, "", "never dull"]
     answers = client.post("/api/predict", json={"texts": texts}).json()["answers"]
-    assert len(answers) == len(TASKS)
+    assert len(answers) == len(TEXT_TASKS)
     for rows, predictor in zip(answers.values(), predictors.values(), strict=True):
         assert rows == [json.loads(answer.as_json()) for answer in predictor.predict(texts)]
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", TEXT_TASKS)
 @pytest.mark.parametrize("text", [SENTENCE, "", "\n", "жщю ъыь", "x" * 40], ids=lambda text: text[:8])
 def test_an_explained_answer_is_the_answer(client: TestClient, task: str, text: str) -> None:
     found = explain(client, text, task)
@@ -141,7 +142,7 @@ def test_unknown_words_are_reported_with_the_answer(client: TestClient) -> None:
 def test_models_have_names_in_words(predictors: dict[Path, Predictor], saved: dict[str, Path], tmp_path: Path) -> None:
     one = {saved["sentiment"]: predictors[saved["sentiment"]]}
     assert list(named(one)) == ["lstm"]
-    assert list(named(predictors)) == [f"{task} lstm" for task in TASKS]
+    assert list(named(predictors)) == [f"{task} lstm" for task in TEXT_TASKS]
     twice = {**one, tmp_path / "other" / "sentiment": predictors[saved["sentiment"]]}
     assert list(named(twice)) == [str(path) for path in twice]
 
@@ -260,6 +261,29 @@ def test_a_model_that_reads_files_gets_one_that_is_gone_afterwards(
             body = {"texts": ["/etc/passwd"], "text": "/etc/passwd", "models": [cards["slow"]["name"]]}
             response = client.post(f"/api/{path}", json=body)
             assert response.status_code == 400 and "reads a file: send one." in response.json()["error"]
+
+
+def test_an_image_is_described(saved: dict[str, Path]) -> None:
+    image = io.BytesIO()
+    Image.new("RGB", (20, 20), "red").save(image, "PNG")
+    with served({saved["captioning"]: load(str(saved["captioning"]), "cpu")}) as client:
+        content = base64.b64encode(image.getvalue()).decode()
+        (answer,) = client.post("/api/explain", json={"file": content}).json()["answers"]
+        damaged = client.post("/api/explain", json={"file": content[:40]})
+    assert answer["view"] == "texts" and answer["details"]["n_best"][0]["text"] == answer["prediction"]
+    assert damaged.status_code == 400 and damaged.json()["error"].startswith("the file")
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_predictors_that_read_files_say_so(saved: dict[str, Path], task: str) -> None:
+    """A client of a service must not be able to name a file of the server's."""
+    predictor = load(str(saved[task]), "cpu")
+    try:
+        (answer,) = predictor.predict(["/no/such/file.png"])
+    except InputError:
+        assert predictor.reads_files
+    else:
+        assert not predictor.reads_files and answer.prediction is not None
 
 
 def test_an_error_about_a_file_does_not_name_its_place(slow: Slow, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -389,7 +413,7 @@ def test_the_page_needs_no_other_host(client: TestClient) -> None:
 def test_the_page_shows_every_view_that_predictors_name(client: TestClient) -> None:
     script = client.get("/script.js").text
     known = set(re.findall(r"^  (\w+)\(answer\) \{", script, re.MULTILINE))
-    assert {explain(client, SENTENCE, task)["view"] for task in TASKS} | {"plain"} <= known
+    assert {explain(client, SENTENCE, task)["view"] for task in TEXT_TASKS} | {"plain"} <= known
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ class CaptioningPredictor(SearchPredictor):
     """Image files -> captions; ``details`` are the n best with their scores."""
 
     task, text_name = "captioning", "caption"
+    reads_files = True
 
     def text_of(self, example: Any) -> str:
         return example.metadata["file"]
