@@ -4,6 +4,7 @@ import math
 from abc import ABC, abstractmethod
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.dropout import Dropout
@@ -26,8 +27,9 @@ class ConvolutionalImageEncoder(ImageEncoder):
     """A small convolutional network from scratch: [B, H, W, 3] uint8 images -> ``Encoding``.
 
     Every layer is a 3 x 3 convolution, group normalisation (Wu & He, 2018), so that an image gives the same result in
-    any batch, and ReLU. A learned vector of every position is added to the grid, because attention reads its positions
-    without order (Xu et al., 2015). The vector of the whole image is a linear function of the grid.
+    any batch, and ReLU; a layer that keeps size and number of features is residual. A learned vector of every position
+    is added to the grid, because attention reads its positions without order (Xu et al., 2015). The vector of the whole
+    image is a linear function of the grid.
 
     Args:
         input_size: H and W.
@@ -68,7 +70,45 @@ class ConvolutionalImageEncoder(ImageEncoder):
 def layer(inputs: int, outputs: int, stride: int, groups: int) -> nn.Module:
     """Convolution, normalisation, ReLU: [B, inputs, H, W] -> [B, outputs, H / stride, W / stride]."""
     convolution = nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False)
-    return nn.Sequential(convolution, nn.GroupNorm(groups, outputs), nn.ReLU())
+    steps = nn.Sequential(convolution, nn.GroupNorm(groups, outputs), nn.ReLU())
+    return Residual(steps) if stride == 1 and inputs == outputs else steps
+
+
+class Residual(nn.Module):
+    """x + f(x) (He et al., 2016).
+
+    Args:
+        inner: f, whose outputs have the shape of its inputs.
+    """
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return inputs + self.inner(inputs)
+
+
+class WordDetector(nn.Module):
+    """Which words occur in the caption of an image, by its grid positions (Fang et al., 2015).
+
+    The score of a word is the largest of the positions, so that each learns to detect what it shows.
+
+    Args:
+        input_size: D.
+        vocab_size: V.
+    """
+
+    def __init__(self, input_size: int, vocab_size: int) -> None:
+        super().__init__()
+        self.output = nn.Linear(input_size, vocab_size)
+
+    def forward(self, outputs: Tensor, words: Tensor) -> Tensor:
+        """The binary cross-entropy summed over words: ([B, G, D], [B, S] ids, 0 past the end) -> scalar."""
+        logits = self.output(outputs).amax(dim=1).float()
+        present = torch.zeros_like(logits).scatter_(1, words, 1.0)
+        present[:, 0] = 0.0  # padding is no word
+        return F.binary_cross_entropy_with_logits(logits, present, reduction="sum")
 
 
 class FeatureImageEncoder(ImageEncoder):

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from conftest import FEW_ROWS, PARTS, SMALL, assert_learns, options
 from omegaconf import DictConfig
 from PIL import Image
@@ -27,7 +28,7 @@ from data.sources.images import HubImages, ImageFiles
 from data.sources.scenes import Scene, captions, draw, facts, facts_of_caption, scenes
 from data.sources.scenes.generate import COLORS, SHAPES, UNSEEN
 from data.tokenizers import WordTokenizer
-from models.images import ConvolutionalImageEncoder, FeatureImageEncoder
+from models.images import ConvolutionalImageEncoder, FeatureImageEncoder, WordDetector
 from tasks import load
 from tasks.captioning.evaluation import CaptioningEvaluation, fact_scores, text_scores
 from training.build import build
@@ -268,6 +269,26 @@ def test_every_decoder_learns_to_describe_a_batch(composed: Callable, decoder: s
             assert np.sum(caption.attention, axis=1) == pytest.approx(1, abs=1e-4)
         else:
             assert not any(caption.attention)
+
+
+def test_words_are_detected_where_the_grid_shows_them() -> None:
+    torch.manual_seed(0)
+    detector, grid = WordDetector(4, 6), torch.randn(2, 5, 4)
+    words = torch.tensor([[1, 3, 0], [2, 2, 5]])
+    present = torch.tensor([[0.0, 1, 0, 1, 0, 0], [0, 0, 1, 0, 0, 1]])
+    scores = torch.stack([detector.output(position) for position in grid.unbind(1)]).max(dim=0).values
+    expected = -(present * F.logsigmoid(scores) + (1 - present) * F.logsigmoid(-scores)).sum()
+    torch.testing.assert_close(detector(grid, words), expected)
+
+
+def test_the_loss_of_words_is_added_to_that_of_captions(composed: Callable) -> None:
+    corpus, _ = corpus_and_model(composed)
+    batch = next(iter(corpus.splits["train"].shuffled(10_000, 16, seed=0)))
+    totals = []
+    for weight in (0.0, 1.0, 2.0):
+        _, model = corpus_and_model(composed, f"model.word_loss={weight}")
+        totals.append(model.eval().loss(batch).total.item())
+    assert totals[1] > totals[0] and totals[2] - totals[1] == pytest.approx(totals[1] - totals[0], rel=1e-4)
 
 
 def test_captions_depend_on_the_image_alone(composed: Callable) -> None:

@@ -34,7 +34,11 @@ class GenerativeModel(TaskModel):
         return self.search.max_lengths(batch.mask)
 
     def loss(self, batch: Batch) -> Loss:
-        features, _ = self.generator(batch.targets, batch.target_mask, *self.encode(batch))
+        return self.loss_from(batch, *self.encode(batch))
+
+    def loss_from(self, batch: Batch, memory: Memory, state: State) -> Loss:
+        """The loss of the targets, given what is encoded."""
+        features, _ = self.generator(batch.targets, batch.target_mask, memory, state)
         scored = batch.target_mask
         return cross_entropy_of_output(
             self.generator.output, features[scored], batch.targets[scored], self.label_smoothing

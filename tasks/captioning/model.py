@@ -12,10 +12,12 @@ from models.attention import Memory
 from models.cells.base import State
 from models.decoder import Decoder
 from models.embedding import TokenEmbedding
+from models.encoder import Encoding
 from models.generator import TargetGenerator
-from models.images import ImageEncoder
+from models.images import ImageEncoder, WordDetector
 from models.search import BeamSearch
 from training.generation import GenerativeModel
+from training.loss import Loss
 
 
 class Captioner(GenerativeModel):
@@ -31,6 +33,7 @@ class Captioner(GenerativeModel):
         dropout: the dropout rate of the embeddings.
         word_dropout: the probability of replacing a token by the unknown token in training.
         label_smoothing: the probability mass spread over the vocabulary (Szegedy et al., 2016).
+        word_loss: the weight of a second loss in training, of a detector of the caption's words; 0 for none.
     """
 
     def __init__(
@@ -45,6 +48,7 @@ class Captioner(GenerativeModel):
         dropout: float,
         word_dropout: float,
         label_smoothing: float,
+        word_loss: float,
     ) -> None:
         super().__init__()
         self.encoder = encoder(input_size=input_size)
@@ -58,8 +62,20 @@ class Captioner(GenerativeModel):
             tied=tied_output,
         )
         self.search, self.label_smoothing = search, label_smoothing
+        self.word_loss = word_loss
+        self.detector = WordDetector(self.encoder.output_size, vocab_size) if word_loss else None
 
     def encode(self, batch: Batch) -> tuple[Memory, State]:
-        encoding = self.encoder(cast(ImageBatch, batch).images)
+        return self.start(self.encoder(cast(ImageBatch, batch).images))
+
+    def start(self, encoding: Encoding) -> tuple[Memory, State]:
+        """What the decoder reads of an encoded image, all of whose grid positions count."""
         mask = torch.ones(encoding.outputs.shape[:2], dtype=torch.bool, device=encoding.outputs.device)
         return self.generator.decoder.start(encoding, mask)
+
+    def loss(self, batch: Batch) -> Loss:
+        if self.detector is None:
+            return super().loss(batch)
+        encoding = self.encoder(cast(ImageBatch, batch).images)
+        loss = self.loss_from(batch, *self.start(encoding))
+        return Loss(loss.total + self.word_loss * self.detector(encoding.outputs, batch.targets), loss.number)

@@ -40,7 +40,7 @@ def attention_sheet(image: Any, caption: Caption, path: Path) -> None:
         side = math.isqrt(len(of_piece))
         if side * side == len(of_piece):
             shades = np.zeros((side, side, 4))
-            shades[..., 3] = 0.85 * (1 - of_piece.reshape(side, side) / max(of_piece.max(), 1e-9))
+            shades[..., 3] = 0.7 * (1 - of_piece.reshape(side, side) / max(of_piece.max(), 1e-9))
             axes.imshow(shades, extent=(0, 1, 0, 1), interpolation="nearest")
         title(axes, f"{piece}  (at most {of_piece.max():.2f})")
     figure.suptitle("attention weights: dark where they are 0", fontsize=10)
@@ -50,7 +50,8 @@ def attention_sheet(image: Any, caption: Caption, path: Path) -> None:
 def sheet(rows: int, height: float) -> tuple[Figure, Sequence[Axes]]:
     """A figure with rows of empty places for images."""
     figure = Figure(figsize=(3 * COLUMNS, height * rows))
-    spaces = {"wspace": 0.05, "hspace": height / 3 - 0.95}  # beside and over the images, in units of their size
+    top = 1 - 1.0 / (height * rows)  # an inch for the titles of the figure and of its first row
+    spaces = {"wspace": 0.05, "hspace": height / 3 - 0.95, "bottom": 0.0, "top": top}
     grid = figure.subplots(rows, COLUMNS, squeeze=False, gridspec_kw=spaces).ravel().tolist()
     for axes in grid:
         axes.axis("off")

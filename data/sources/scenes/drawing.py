@@ -16,7 +16,7 @@ RGB = {
     "purple": (160, 60, 200),
     "white": (240, 240, 240),
 }
-RADIUS = {"small": 0.09, "large": 0.145}  # of the side of the picture
+RADIUS = {"small": 0.1, "large": 0.15}  # of the side of the picture
 ROOM = 0.8  # of the free space in a cell, the part that a shape may be off the middle
 SUBPIXELS = 4  # of a pixel, in both directions
 NOISE = 12  # largest change of a value of a pixel
