@@ -14,7 +14,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-ANALYSES = ("compare", "tune", "watch", "experiments", "verify", "reproduce", "record", "publish", "throughput")
+ANALYSES = (
+    "compare",
+    "tune",
+    "watch",
+    "experiments",
+    "verify",
+    "reproduce",
+    "record",
+    "publish",
+    "throughput",
+    "claims",
+)
 
 
 def commands() -> dict[str, str]:

@@ -34,3 +34,8 @@ def last_step(outputs: Tensor, lengths: Tensor, start: Tensor) -> Tensor:
     index = (lengths - 1).clamp(min=0)[:, None, None].expand(-1, 1, outputs.shape[-1])
     last = outputs.gather(1, index).squeeze(1)
     return torch.where((lengths > 0)[:, None], last, start.to(last.dtype))
+
+
+def last_of_row(mask: Tensor) -> Tensor:
+    """True at the last True of every row alone: [B, T] -> [B, T]."""
+    return mask & (mask.flip(1).cumsum(dim=1).flip(1) == 1)

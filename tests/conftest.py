@@ -129,10 +129,11 @@ def assert_learns(model: TaskModel, batch: Batch, steps: int) -> None:
     assert min(losses) < 0.9 * losses[0]
 
 
-TEXT_TASKS = ("sentiment", "tagging", "translation")  # whose inputs are lines of text
+TEXT_TASKS = ("memory", "sentiment", "tagging", "translation")  # whose inputs are lines of text
 TASKS = (*TEXT_TASKS, "captioning")
 FEW_ROWS = ["data.sizes.train=40", "data.sizes.validation=10", "data.sizes.test=10"]
 PARTS = {
+    "memory": ["data=recall"],
     "sentiment": ["pooling=max_mean", "codec.min_count=1"],
     "tagging": ["characters=ngrams_convolution", "head=crf"],
     "translation": ["codec.tokenizer.vocab_size=120", "model.decoder.hidden_size=8"],

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import CONF
+from conftest import CONF, TASKS
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
@@ -174,7 +174,7 @@ def test_other_data_are_refused_and_the_first_run_stays_resumable(
     assert result(folder)["status"] == "ok" and result(folder)["training"]["epochs"] == 3
 
 
-@pytest.mark.parametrize("task", ["sentiment", "tagging", "translation", "captioning"])
+@pytest.mark.parametrize("task", TASKS)
 def test_a_run_that_is_stopped_within_an_epoch_goes_on_to_the_same_bits(
     launch: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, task: str
 ) -> None:

@@ -38,6 +38,10 @@ def pair_rows(rows: int, between: str = " ") -> list[dict[str, str]]:
     return [{"de": words(6, row, between), "en": words(5, -row, between)} for row in range(rows)]
 
 
+def memory_rows(rows: int, length: int = 8) -> list[dict[str, str]]:
+    return [{"tokens": words(length, row), "targets": f"label{row % 2}"} for row in range(rows)]
+
+
 def sentences(rows: int) -> str:
     tagged = [
         "".join(
@@ -79,11 +83,15 @@ def own(tmp_path: Path) -> Callable[..., list[str]]:
             content, suffix = [captions(tmp_path, rows), captions(tmp_path, 4)], "csv"
             options = ["data=images", "codec.images.image_size=8"]
         else:
-            make = text_rows if task == "sentiment" else pair_rows
+            make = {"memory": memory_rows, "sentiment": text_rows, "translation": pair_rows}[task]
             tables = [make(rows, **kind), make(rows, **kind)[:200]]
             content = ["".join(json.dumps(row) + "\n" for row in table) for table in tables]
             suffix = "jsonl"
-            options = ["data=files"] if task == "sentiment" else ["data=parallel", "data.source=de", "data.target=en"]
+            options = {
+                "memory": ["data=sequences"],
+                "sentiment": ["data=files"],
+                "translation": ["data=parallel", "data.source=de", "data.target=en"],
+            }[task]
         for split, text in zip(("train", "validation"), content, strict=True):
             (tmp_path / f"{split}.{suffix}").write_text(text)
             options.append(f"data.{split}={tmp_path / split}.{suffix}")

@@ -24,6 +24,7 @@ from training.identity import config_id
 from training.model import TaskModel
 from training.plots import learning_curve
 from training.recipe import has_recipe, read
+from training.recorder import Recorder
 from training.result import Result, environment
 from training.size import match_parameters
 from training.trainer import Trainer
@@ -84,7 +85,7 @@ def train(cfg: DictConfig, directory: Path, result: Result) -> float:
     result.began = True
     corpus.codec.save(directory)
     write_text(directory / CONFIG, OmegaConf.to_yaml(cfg, resolve=True))
-    trainer.fit()
+    fit(cfg, trainer, result)
     write_checksums(directory, corpus.codec)
 
     metrics, predictions = scored(trainer, evaluation, corpus)
@@ -100,6 +101,17 @@ def train(cfg: DictConfig, directory: Path, result: Result) -> float:
     curve = directory / "learning_curve.png"
     export(result, lambda: learning_curve(trainer.history, chosen["metric"], trainer.progress.best_epoch, curve))
     return metrics["validation"][chosen["metric"]]
+
+
+def fit(cfg: DictConfig, trainer: Trainer, result: Result) -> None:
+    """Train; with a recorder, which measures before and after, if the config names one."""
+    if cfg.get("recorder") is None:
+        trainer.fit()
+        return
+    recorder: Recorder = build(cfg.recorder, Recorder)
+    export(result, lambda: recorder.start(trainer))
+    trainer.fit()
+    export(result, lambda: recorder.end(trainer))
 
 
 def trained_on(description: dict[str, Any]) -> dict[str, str]:

@@ -31,6 +31,7 @@ NOT_THE_EXPERIMENT = (
     "baselines",
     "trial",  # its values are in the config
     "search",
+    "recorder",
 )
 NOT_THE_TRAINING = ("checkpoint_minutes", "checkpoint_steps")  # keys of ``trainer`` that change no result
 PATHS = (

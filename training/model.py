@@ -25,6 +25,10 @@ class TaskModel(nn.Module, ABC):
     @abstractmethod
     def loss(self, batch: Batch) -> Loss: ...
 
+    def loss_at_last(self, batch: Batch) -> Loss:
+        """The loss of the last target of every sentence alone, where a task has targets at many steps."""
+        return self.loss(batch)
+
     @abstractmethod
     def predict(self, batch: Batch) -> list[Any]:
         """One prediction a sentence, as the task's codec decodes them."""

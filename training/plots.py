@@ -1,7 +1,7 @@
 """Figures of a run."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,44 @@ def learning_curve(history: Sequence[dict[str, Any]], metric: str, best_epoch: i
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
     save(figure, path)
+
+
+def score_by_group(groups: Mapping[str, Mapping[str, float]], metric: str, kind: str, path: Path) -> None:
+    """A score in every group with its number of predictions, and that of chance where it is known (dotted)."""
+    figure = Figure(figsize=(7, 3.2), layout="constrained")
+    axes = figure.subplots()
+    names = list(groups)
+    axes.plot(names, [groups[name][metric] for name in names], marker="o", label=metric)
+    if all("chance" in group for group in groups.values()):
+        axes.plot(names, [groups[name]["chance"] for name in names], color="tab:gray", linestyle=":", label="chance")
+    axes.set_xticks(range(len(names)), [f"{name}\n({groups[name]['count']:,})" for name in names], fontsize=8)
+    axes.set(xlabel=f"{kind} (predictions)", ylabel=metric, ylim=(-0.03, 1.03))
+    axes.grid(alpha=0.3)
+    axes.legend()
+    save(figure, path)
+
+
+def gradients_by_distance(rows: Sequence[dict[str, Any]], path: Path) -> None:
+    """The norm of dLoss/dstate by the distance from the loss: median and band over sequences, before and after."""
+    moments = list(dict.fromkeys(row["moment"] for row in rows))
+    figure = Figure(figsize=(4 * len(moments) + 1, 3.4), layout="constrained")
+    for axes, moment in zip(figure.subplots(1, len(moments), sharey=True, squeeze=False)[0], moments, strict=True):
+        drawn = [row for row in rows if row["moment"] == moment]
+        for cell in dict.fromkeys(row["cell"] for row in drawn):
+            draw_band(axes, [row for row in drawn if row["cell"] == cell], cell)
+        axes.set(title=f"at the {moment} of the training", xlabel="distance from the loss, in tokens", yscale="log")
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=8)
+    figure.axes[0].set_ylabel("norm of dLoss/dstate")
+    save(figure, path)
+
+
+def draw_band(axes: Axes, rows: Sequence[dict[str, Any]], label: str) -> None:
+    """One line with its band; what is 0 in 32 bits is drawn at the smallest number that is not."""
+    distances = [row["distance"] for row in rows]
+    median, low, high = ([max(row["state"][name], 1e-45) for row in rows] for name in ("median", "low", "high"))
+    (line,) = axes.plot(distances, median, label=label)
+    axes.fill_between(distances, low, high, alpha=0.2, color=line.get_color())
 
 
 def confusion_matrix(hypotheses: Sequence[Any], references: Sequence[Any], path: Path) -> None:

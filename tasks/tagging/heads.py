@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from torch import Tensor, nn
 
 from models.crf import LinearChainCRF
+from models.padding import last_of_row
 from training.loss import Loss, cross_entropy
 
 
@@ -21,6 +22,10 @@ class Head(nn.Module, ABC):
 
     @abstractmethod
     def loss(self, scores: Tensor, targets: Tensor, mask: Tensor) -> Loss: ...
+
+    def loss_at_last(self, scores: Tensor, targets: Tensor, mask: Tensor) -> Loss:
+        """The loss of the last word of every sentence, where it has one of its own."""
+        return self.loss(scores, targets, mask)
 
     @abstractmethod
     def decode(self, scores: Tensor, mask: Tensor) -> Tensor:
@@ -45,6 +50,9 @@ class SoftmaxHead(Head):
 
     def loss(self, scores: Tensor, targets: Tensor, mask: Tensor) -> Loss:
         return cross_entropy(scores, targets, mask, self.label_smoothing)
+
+    def loss_at_last(self, scores: Tensor, targets: Tensor, mask: Tensor) -> Loss:
+        return self.loss(scores, targets, last_of_row(mask))
 
     def decode(self, scores: Tensor, mask: Tensor) -> Tensor:
         return scores.argmax(dim=-1)

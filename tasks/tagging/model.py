@@ -61,6 +61,9 @@ class Tagger(TaskModel):
     def loss(self, batch: TaggingBatch) -> Loss:  # type: ignore[override]
         return self.head.loss(self(batch), batch.targets, batch.target_mask)
 
+    def loss_at_last(self, batch: TaggingBatch) -> Loss:  # type: ignore[override]
+        return self.head.loss_at_last(self(batch), batch.targets, batch.target_mask)
+
     def predict(self, batch: TaggingBatch) -> list[list[int]]:  # type: ignore[override]
         """The ids of the tags of every sentence."""
         return without_padding(self.head.decode(self(batch), batch.mask), batch.mask)

@@ -1,0 +1,1 @@
+"""Diagnostics of memory: a generated sequence -> what it was, from a distance."""
