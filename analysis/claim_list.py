@@ -348,15 +348,28 @@ def draw_attention(axes: Axes, jobs: Jobs) -> None:
 
 FAST = ("threads=1", "baselines=false")
 SMALL = ("model.encoder.hidden_size=64", *FAST)
-RECALL = Sweep("recall", "memory", ("data=recall", "data.test_length=1001", "cell=rnn,lstm,gru,min_gru,lru", *SMALL))
+RECALL = Sweep(
+    "recall",
+    "memory",
+    (
+        "data=recall",
+        "data.test_length=1001",
+        "data.sizes={train: 4000, validation: 300, test: 600}",
+        "trainer.max_epochs=8",
+        "trainer.batch_sentences=32",
+        "cell=rnn,lstm,gru,min_gru",
+        *SMALL,
+    ),
+)
 GRADIENTS = Sweep(
     "gradients",
     "memory",
     (
         "data=recall",
         "data.min_length=2",
-        "data.sizes={train: 2500, validation: 500, test: 200}",
-        "trainer.max_epochs=8",
+        "data.sizes={train: 2000, validation: 300, test: 100}",
+        "trainer.max_epochs=6",
+        "trainer.batch_sentences=32",
         "recorder=states",
         "cell=rnn,lstm,gru,min_gru",
         *SMALL,

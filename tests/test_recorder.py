@@ -98,7 +98,11 @@ def test_every_cell_is_recorded_and_left_as_it_was(composed: Callable, cell: str
         assert len(norms) == batch.mask.shape[1] and max(norms) > 0
         assert norms[0] > 0 or name.endswith(".1")  # the last token is the first that the other direction reads
     assert all(parameter.grad is None for parameter in model.parameters())
-    assert all(not {"scan", "step"} & vars(module).keys() for module in model.modules() if isinstance(module, Cell))
+    assert all(
+        not {"scan", "step", "scan_layer"} & vars(module).keys()
+        for module in model.modules()
+        if isinstance(module, Cell)
+    )
 
 
 def test_the_distance_of_the_reverse_direction_is_counted_to_the_first_token(composed: Callable) -> None:

@@ -111,10 +111,11 @@ def stepping(model: nn.Module) -> "Iterator[dict[str, RecordedCell]]":
     try:
         for recorded in cells.values():
             recorded.cell.scan, recorded.cell.step = recorded.scan, recorded.step  # type: ignore[method-assign]
+            recorded.cell.scan_layer = Cell.scan_layer  # type: ignore[method-assign]  # which calls ``scan``
         yield cells
     finally:
         for recorded in cells.values():
-            del recorded.cell.scan, recorded.cell.step
+            del recorded.cell.scan, recorded.cell.step, recorded.cell.scan_layer
 
 
 @dataclass
