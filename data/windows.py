@@ -12,6 +12,7 @@ from data.times import check_order, parse_time
 
 TIMES, VALUES, COVARIATES = "times", "values", "covariates"
 LONGEST = 1_000_000  # steps
+LARGEST = 1e100  # of a value
 
 
 class Step(NamedTuple):
@@ -139,7 +140,7 @@ def table(given: Any, names: Sequence[str], key: str) -> Floats:
 def number(value: Any, key: str) -> float:
     if value is None:
         return np.nan
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not np.isfinite(float(value)):
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) <= LARGEST:
         raise InputError(f"{shorten(repr(value))} in '{key}' is no number: write null where a value is missing.")
     return float(value)
 
