@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from data.corpus import SPLITS, DatasetReader
 from data.errors import InputError
-from data.series import Series, Window, check_not_constant
+from data.series import Series, Window, check_not_constant, time_texts
 from data.sources.hub import HubReader
 from data.sources.tables import Row, decoding, read_table, require_file, table_format
 from data.sources.time_tables import Columns, TableLayout
@@ -150,9 +150,10 @@ class SeriesReader(DatasetReader[Window]):
     def note_parts(self) -> None:
         """Report what was split where."""
         count = f"{len(self.series)} series" if len(self.series) > 1 else f"1 series of {len(self.series[0]):,} steps"
-        test = f", test from {self.starts[1]}" if self.test_share else ""
+        validation_start, test_start = time_texts(np.array(self.starts))
+        test = f", test from {test_start}" if "test" in self.split_names else ""
         self.notes.append(
-            f"{count}, split by time: validation from {self.starts[0]}{test}; {self.steps} steps are forecast from "
+            f"{count}, split by time: validation from {validation_start}{test}; {self.steps} steps are forecast from "
             f"every origin."
         )
 
