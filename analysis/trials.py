@@ -19,6 +19,7 @@ import numpy as np
 from analysis.groups import RunGroup, name_groups
 from analysis.records import Record
 from analysis.tables import quoted_cell, reason
+from training.direction import quality
 from training.trials import Dimension
 
 NEAR = 2.0  # points below the best trial of a group
@@ -64,12 +65,17 @@ class TrialGroup:
     @property
     def best(self) -> int | None:
         """The number of the best trial, the first of equal ones; None if all failed."""
-        return max(self.finished, key=lambda number: (self.finished[number], -number), default=None)
+        return max(self.finished, key=lambda n: (quality(self.metric, self.finished[n]), -n), default=None)
+
+    @property
+    def qualities(self) -> list[float]:
+        """The scores of all trials so that greater is better."""
+        return [quality(self.metric, score) for score in self.scores.values()]
 
     @property
     def near(self) -> int:
         """The number of trials within two points of the best one: few if the group does well at few points only."""
-        return sum(score >= max(self.scores.values()) - NEAR for score in self.scores.values())
+        return sum(found >= max(self.qualities) - NEAR for found in self.qualities)
 
     @property
     def first_record(self) -> Record:
@@ -168,8 +174,8 @@ def search_of(task: str, metric: str, groups: list[TrialGroup]) -> Search:
     name_trial_groups(groups)
     known = [score for group in groups for score in group.finished.values()]
     for group in groups:
-        group.worst = min(known, default=0.0)
-    groups.sort(key=lambda group: (not group.finished, -max(group.scores.values())))
+        group.worst = min(known, key=lambda score: quality(metric, score), default=0.0)
+    groups.sort(key=lambda group: (not group.finished, -max(group.qualities)))
     names = {str(group.first_record.content.get("data", {}).get("name", "unknown data")) for group in groups}
     return Search(task, ", ".join(sorted(names)), metric, groups)
 
@@ -213,8 +219,9 @@ def expected_best(scores: Sequence[float], count: int) -> tuple[float, float]:
 
 def expected_curve(group: TrialGroup) -> list[tuple[float, float]]:
     """``expected_best`` for 1 to N trials."""
-    scores = list(group.scores.values())
-    return [expected_best(scores, count) for count in range(1, len(scores) + 1)]
+    sign = quality(group.metric, 1.0)
+    found = [expected_best(group.qualities, count) for count in range(1, len(group.qualities) + 1)]
+    return [(sign * expected, deviation) for expected, deviation in found]
 
 
 def summary(group: TrialGroup) -> dict[str, Any]:

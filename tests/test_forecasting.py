@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from test_compare import only, pairs_of, write_run
 
 from analysis.comparison import headline
 from analysis.tables import group_values
+from analysis.trials import TrialGroup, expected_curve
 from data.calendar import calendar
 from data.corpus import Corpus
 from data.errors import InputError
@@ -659,3 +661,12 @@ def test_any_table_is_read_or_refused_in_one_sentence(tmp_path_factory: pytest.T
         assert all(reader.read_split(split) for split in ("train", "validation", "test"))
     except InputError as error:
         assert "\n" not in str(error)
+
+
+def test_the_best_trial_of_a_search_has_the_lowest_error() -> None:
+    group = TrialGroup(
+        "key", "mase", {n: [SimpleNamespace(score=lambda *_, e=e: e)] for n, e in enumerate((90, 70, 95))}
+    )
+    assert group.best == 1 and group.near == 1
+    curve = [expected for expected, _ in expected_curve(group)]
+    assert curve[0] == pytest.approx(85) and curve == sorted(curve, reverse=True) and curve[-1] >= 70
