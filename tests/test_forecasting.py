@@ -12,8 +12,6 @@ import numpy as np
 import pytest
 import torch
 from conftest import CONF, assert_learns, options
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from omegaconf import OmegaConf
 from sklearn import metrics as sklearn_metrics
 from test_compare import only, pairs_of, write_run
@@ -28,7 +26,6 @@ from data.forecasting import ForecastingCodec
 from data.scaling import WindowScaling
 from data.series import Forecast, Series, Window, training_parts
 from data.sources.series import FileSeries
-from data.windows import Step, WindowLayout, window_of_line
 from tasks import load
 from tasks.forecasting.baselines import Baselines, best_forecasts, seasonal_last_value, states_of
 from tasks.forecasting.evaluation import ForecastingEvaluation
@@ -630,37 +627,6 @@ def test_the_summary_says_whether_a_baseline_has_a_smaller_error() -> None:
     sentence = compared_with_baselines(scores, "mase", "test")
     assert sentence == "The model scores 90.0 % on test, a greater error than the last value (80.0 %)."
     assert percent("rmse", 1234.5) == "1234" and percent("mase", 0.9) == "90.00"
-
-
-NUMBERS = st.none() | st.booleans() | st.integers(-(10**400), 10**400) | st.floats() | st.text(max_size=8)
-PARTS = st.recursive(NUMBERS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner))
-KEYS = st.sampled_from(["values", "times", "covariates", "series", "more"])
-
-
-@settings(max_examples=150, deadline=None, derandomize=True)
-@given(line=st.text(max_size=30) | st.dictionaries(KEYS, PARTS, max_size=4).map(json.dumps) | PARTS.map(json.dumps))
-def test_any_line_is_a_window_or_an_error_in_one_sentence(line: str) -> None:
-    layout = WindowLayout(("x",), (), 2, 4, Step(1, ""))
-    try:
-        window = window_of_line(line, layout)
-    except InputError as error:
-        assert "\n" not in str(error) and len(str(error)) < 500
-    else:
-        assert len(window.series) == window.origin + 2 and np.isfinite(window.past).any()
-
-
-@settings(max_examples=40, deadline=None, derandomize=True)
-@given(text=st.text(st.sampled_from('0123456789-,.:\n" aQTx\t'), max_size=200))
-def test_any_table_is_read_or_refused_in_one_sentence(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
-    path = tmp_path_factory.mktemp("tables") / "odd.csv"
-    path.write_text("time,value\n" + text)
-    options = OmegaConf.to_container(OmegaConf.load(CONF / "data" / "series_files.yaml"))
-    del options["_target_"]
-    try:
-        reader = FileSeries(**{**options, "train": str(path)})
-        assert all(reader.read_split(split) for split in ("train", "validation", "test"))
-    except InputError as error:
-        assert "\n" not in str(error)
 
 
 def test_the_best_trial_of_a_search_has_the_lowest_error() -> None:
