@@ -1,10 +1,11 @@
 """Runs grouped by experiment, and the groups that were scored on the same sentences."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
+from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
@@ -14,6 +15,7 @@ from data.errors import InputError
 from training.direction import lower_is_better, quality
 from training.identity import NOT_THE_EXPERIMENT, PATHS
 
+PLACES = tuple(f"data.{path}" for path in PATHS)  # of files: they name groups that nothing else distinguishes
 FACTS = ("cell", "data", "experiment", "row")  # what results hold beside their configs, by priority in names
 HARDLY_BETTER = 0.1  # of the distance from the baseline to 100
 
@@ -112,8 +114,7 @@ class RunGroup:
         if not record.in_run_folder:
             facts["row"] = record.row
         facts = {key: value for key, value in facts.items() if value is not None}
-        hidden = {*NOT_THE_EXPERIMENT, *(f"data.{path}" for path in PATHS)}
-        config = {k: v for k, v in flatten(record.config) if not {k, k.partition(".")[0]} & hidden}
+        config = {k: v for k, v in flatten(record.config) if not {k, k.partition(".")[0]} & {*NOT_THE_EXPERIMENT}}
         return {**facts, **({"experiment": record.experiment} if record.experiment else {}), **config}
 
     def average(self, name: str) -> float | None:
@@ -178,7 +179,20 @@ def group_runs(
     for record in records:
         if record.status != "ok":
             add_unfinished(record, parts, split)
-    return [comparable(key, list(groups.values()), notes.get(key, []), by) for key, groups in sorted(parts.items())]
+    found = [comparable(key, list(groups.values()), notes.get(key, []), by) for key, groups in sorted(parts.items())]
+    for title in {groups.title for groups in found}:
+        name_files([groups for groups in found if groups.title == title])
+    return found
+
+
+def name_files(same_title: Sequence[ComparableGroups]) -> None:
+    """Add the name of the file that was scored to the data of groups that would have the same title."""
+    key = f"data.{same_title[0].split}"
+    paths = [groups.groups[0].flat_config.get(key) for groups in same_title]
+    if len({*paths}) == len(same_title) > 1 and all(paths):
+        tails = distinct_tails(map(str, paths))
+        for groups, path in zip(same_title, paths, strict=True):
+            groups.data += f" ({tails[str(path)]})"
 
 
 def scored_on(record: Record, split: str, metric: str | None) -> tuple[str, str, str, str]:
@@ -246,16 +260,21 @@ def computation_notes(groups: Sequence[RunGroup]) -> list[str]:
 def name_groups(groups: list[RunGroup], by: Sequence[str]) -> None:
     """Name every group by the values of the requested keys, or of the fewest keys that distinguish the groups."""
     keys = [resolve(axis, groups) for axis in by] or distinguishing_keys(groups)
+    shorter = {key: distinct_tails(values(key, groups)) for key in keys if key in PLACES}
     for group in groups:
-        group.name = label(group, keys)
-    names = [group.name for group in groups]
-    for group in groups:
-        if names.count(group.name) > 1 or not group.name:
-            group.name = f"{group.name} [{group.key[0]}]".strip()
-    still = [group.name for group in groups]
-    for group in groups:
-        if still.count(group.name) > 1:
-            group.name += f" on data {digest(group)}"
+        group.name = label(group, keys, shorter)
+    for name in {group.name for group in groups}:
+        add_what_differs([group for group in groups if group.name == name])
+
+
+def add_what_differs(same: Sequence[RunGroup]) -> None:
+    """Add the config id, the hash of the data or both to a name that several groups have, or that is empty."""
+    by_data = len({digest(group) for group in same}) > 1
+    by_id = len({group.key[0] for group in same}) > 1 or (len(same) > 1 and not by_data)
+    for group in same:
+        identifier = f"[{group.key[0]}]" if by_id or not group.name else ""
+        data = f"on data {digest(group)}" if by_data else ""
+        group.name = " ".join(filter(None, (group.name, identifier, data)))
 
 
 def digest(group: RunGroup) -> str:
@@ -263,13 +282,27 @@ def digest(group: RunGroup) -> str:
     return dict(group.key[1]).get("train", "unknown")[:8]
 
 
-def label(group: RunGroup, keys: Sequence[str]) -> str:
-    """``gru``, or ``gru, pooling max``: cell, data, experiment and row are written without their key."""
+def label(group: RunGroup, keys: Sequence[str], shorter: Mapping[str, Mapping[str, str]]) -> str:
+    """``gru``, or ``gru, pooling max``: cell, data, experiment and row are written without their key.
+
+    Args:
+        shorter: short forms of the values of a key.
+    """
     parts = []
     for key in keys:
         value = readable_value(key, group.flat_config.get(key))
+        value = shorter.get(key, {}).get(value, value)
         parts.append(value if key in FACTS else f"{short(key)} {value}")
     return ", ".join(dict.fromkeys(parts))
+
+
+def distinct_tails(paths: Iterable[str]) -> dict[str, str]:
+    """``small.csv`` for ``files/small.csv``: the fewest last parts that distinguish all paths."""
+    parts = {path: Path(path).parts for path in paths}
+    length = 1
+    while len({tail[-length:] for tail in parts.values()}) < len({*parts.values()}):
+        length += 1
+    return {path: str(Path(*tail[-length:])) for path, tail in parts.items()}
 
 
 def short(key: str) -> str:
@@ -320,7 +353,9 @@ def values(key: str, groups: Sequence[RunGroup]) -> set[str]:
 
 def tier_of(key: str) -> int:
     """The priority of a key in names, the lowest first."""
-    classes, numbers = len(FACTS), len(FACTS) + 1
+    classes, numbers, places = len(FACTS), len(FACTS) + 1, len(FACTS) + 2
+    if key in PLACES:
+        return places
     return FACTS.index(key) if key in FACTS else classes if key.endswith("_target_") else numbers
 
 

@@ -49,7 +49,7 @@ def copy(run: Record, table: Path, row: str) -> None:
     """Copy one result and its config; the config of a row is that of the seed recorded last."""
     table.mkdir(parents=True, exist_ok=True)
     target = table / f"{row}-seed{run.seed}.json"
-    write_json(target, run.content)
+    write_json(target, {key: value for key, value in run.content.items() if key != "overrides"})  # paths of a machine
     if (run.folder / CONFIG).is_file():
         shutil.copyfile(run.folder / CONFIG, table / f"{row}.yaml")
     print(f"{run.path} -> {target}")

@@ -1,7 +1,9 @@
 """What several tests stand on: the configs, and small data sets written here."""
 
 import json
+import pickle
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -41,11 +43,23 @@ def cache_of_baselines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
         yield
 
 
-@pytest.fixture
-def composed() -> Iterator[Callable[..., DictConfig]]:
-    """``composed(task, *overrides)``: a config as the command line gives it."""
+@cache
+def pickled(task: str, *overrides: str, hydra: bool) -> bytes:
+    """A composed config; Hydra takes a quarter of a second for it, and tests ask for the same ones again and again."""
+    GlobalHydra.instance().clear()
     with initialize(version_base="1.3", config_path="../conf"):
-        yield lambda task, *overrides: compose(task, overrides=list(overrides))
+        return pickle.dumps(compose(task, overrides=list(overrides), return_hydra_config=hydra))
+
+
+def compose_config(task: str, *overrides: str, hydra: bool = False) -> DictConfig:
+    """A config as the command line gives it, with Hydra's own part if asked for."""
+    return pickle.loads(pickled(task, *overrides, hydra=hydra))
+
+
+@pytest.fixture
+def composed() -> Callable[..., DictConfig]:
+    """``composed(task, *overrides)``: a config as the command line gives it."""
+    return compose_config
 
 
 @pytest.fixture
@@ -98,8 +112,7 @@ def launch(tmp_path: Path) -> Iterator[Callable[..., Path]]:
 
         directory = tmp_path / folder
         directory.mkdir(parents=True, exist_ok=True)
-        with initialize(version_base="1.3", config_path="../conf"):
-            cfg = compose(task, overrides=[*SMALL, *overrides], return_hydra_config=True)
+        cfg = compose_config(task, *SMALL, *overrides, hydra=True)
         with open_dict(cfg):
             cfg.hydra.runtime.output_dir = str(directory)
             cfg.hydra.mode = mode
@@ -143,9 +156,7 @@ PARTS = {
 
 def save_run(task: str, folder: Path) -> None:
     """The files of a run that ended after no step."""
-    GlobalHydra.instance().clear()
-    with initialize(version_base="1.3", config_path="../conf"):
-        cfg = compose(task, overrides=[*SMALL, *FEW_ROWS, *PARTS[task]])
+    cfg = compose_config(task, *SMALL, *FEW_ROWS, *PARTS[task])
     from data.corpus import Corpus
     from training.build import build
     from training.checkpoint import save_weights

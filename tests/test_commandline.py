@@ -4,16 +4,18 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable
 
 import pytest
-from conftest import CONF, ROOT
+import yaml
+from conftest import CONF, ROOT, options
 from omegaconf import OmegaConf
+from processes import command
 
 from data.errors import InputError
-from training.commandline import check, explain, overrides_in, parts
-from training.help import KEY_LINE, composed, help_text
-from training.sweep_progress import number_of_jobs, position
+from training.commandline import check, check_data, explain, overrides_in, parts
+from training.help import KEY_LINE, commands, composed, help_text
+from training.sweep_progress import number_of_jobs, time_left, varied_keys
+from training.sweep_table import job_title
 
 TASKS = [path.stem for path in sorted(CONF.glob("*.yaml")) if path.stem != "base"]
 
@@ -55,6 +57,8 @@ def test_every_key_in_the_help_exists_with_the_default_shown(helps: dict[str, st
         assert match[2] == ("null" if value is None else str(value).lower() if isinstance(value, bool) else str(value))
         shown += 1
     assert shown >= 12
+    for key in ("test", "baselines", "trainer.max_minutes", "seed", "trainer.max_epochs"):
+        assert re.search(rf"^{re.escape(key)} +\S+ +\S", helps[task], re.MULTILINE)
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -152,17 +156,10 @@ def test_several_values_that_need_quotes_are_quoted_one_by_one() -> None:
     assert '"a=1.csv","b=2.csv"' in str(refusal.value)
 
 
-@pytest.fixture
-def command() -> Callable[..., subprocess.CompletedProcess]:
-    def run(*arguments: str) -> subprocess.CompletedProcess:
-        return subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True)
-
-    return run
-
-
-def test_neither_help_nor_a_mistake_imports_torch(command: Callable[..., subprocess.CompletedProcess]) -> None:
+def test_neither_help_nor_a_mistake_imports_torch() -> None:
     for arguments, code in ((["--help"], 0), (["trainer.max_epoch=3"], 2)):
-        done = command("-X", "importtime", "-m", "tasks.sentiment", *arguments)
+        importing = [sys.executable, "-X", "importtime", "-m", "tasks.sentiment", *arguments]
+        done = subprocess.run(importing, cwd=ROOT, capture_output=True, text=True)
         assert done.returncode == code
         assert not re.search(r"\| +torch$", done.stderr, re.MULTILINE)
         assert "Traceback" not in done.stderr
@@ -182,15 +179,62 @@ def test_a_sweep_knows_the_number_of_its_jobs(overrides: list[str], jobs: int) -
     assert number_of_jobs(overrides, OmegaConf.create({"n_trials": 20})) == 20
 
 
+def test_the_number_of_jobs_of_a_search_over_an_interval_is_unknown_without_its_sweeper() -> None:
+    assert number_of_jobs(["optimizer.lr=interval(0.1,0.2)"], OmegaConf.create({})) == 0
+
+
 def test_a_sweep_tells_the_time_that_is_left() -> None:
-    assert position(0, 6, 0.0) == "job 1 of 6"
-    assert position(3, 6, 180.0) == "job 4 of 6, about 3 min left"
-    assert position(5, 6, 10.0) == "job 6 of 6, about 1 min left"
+    assert time_left([60.0, 60.0, 60.0], 3) == "; about 3 min left"
+    assert time_left([2.0], 1) == "; about 1 min left"
+    assert time_left([], 3) == time_left([2.0], 0) == ""
 
 
-def test_the_jobs_of_a_sweep_are_counted_in_its_log(command: Callable[..., subprocess.CompletedProcess]) -> None:
-    done = command("-m", "tasks.sentiment", "-m", "data=files", "data.train=nowhere.csv", "seed=1,2")
-    assert "job 1 of 2" in done.stdout and "job 2 of 2, about 1 min left" in done.stdout
+def test_a_sweep_knows_what_it_varies() -> None:
+    overrides = ["cell=rnn,gru", "+seed=1,2", "trainer.max_epochs=3", "optimizer.lr=interval(0.1,0.2)"]
+    assert varied_keys(overrides, OmegaConf.create({})) == ["cell", "seed", "optimizer.lr"]
+    sweeper = OmegaConf.create({"params": {"optimizer.lr": "0.1,0.2", "seed": "1,2"}})
+    assert varied_keys(overrides[:2], sweeper) == ["optimizer.lr", "seed", "cell"]
+
+
+def test_a_job_is_named_by_what_its_sweep_varies() -> None:
+    overrides = ["cell=gru", "trainer.max_epochs=3", "+optimizer.weight_decay=0.1", "seed=2"]
+    assert job_title(overrides, ["cell", "seed", "optimizer.weight_decay"]) == "gru, seed 2, weight decay 0.1"
+    assert job_title(overrides, []) == ""
+    assert job_title(["data.train=/home/me/data/small.csv"], ["data.train"]) == "train data/small.csv"
+
+
+DATA_IN_FILES = [(task, name) for task in TASKS for name in options("data") if commands(task, "data", name)]
+
+
+def keys_of(data: str) -> list[str]:
+    option = yaml.safe_load((CONF / "data" / f"{data}.yaml").read_text())
+    return [f"data.{key}" for key, value in option.items() if value == "???"]
+
+
+@pytest.mark.parametrize(("task", "data"), DATA_IN_FILES)
+def test_data_without_what_they_need_are_refused_with_a_command_that_gives_it(task: str, data: str) -> None:
+    needed = keys_of(data)
+    check_data(task, [f"data={data}", *(f"{key}=x" for key in needed)])
+    for key in needed:
+        with pytest.raises(InputError) as refusal:
+            check_data(task, [f"data={data}", *(f"{other}=x" for other in needed if other != key)])
+        sentence, _, command = str(refusal.value).partition(f"For instance: python -m tasks.{task} ")
+        assert sentence == f"data={data} needs {key}. "
+        overrides = shlex.split(command)
+        check(task, overrides)
+        check_data(task, overrides)
+        assert all(OmegaConf.select(composed(task, *overrides), one) for one in needed)
+
+
+def test_some_data_of_several_tasks_need_keys() -> None:
+    assert len({task for task, name in DATA_IN_FILES if keys_of(name)}) > 2
+
+
+def test_data_are_checked_before_the_first_job_of_a_sweep() -> None:
+    done = command("tasks.sentiment", "-m", "data=files", "seed=1,2")
+    assert done.returncode == 2 and done.stderr.startswith("error: data=files needs data.train. For instance: python")
+    assert "job 1" not in done.stdout
+    assert command("tasks.sentiment", "data=files", "--cfg", "job").returncode == 0  # shows, and trains nothing
 
 
 def test_the_value_of_a_switch_is_no_override() -> None:

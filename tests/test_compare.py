@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Callable
@@ -119,6 +120,41 @@ def test_data_are_never_mixed(tmp_path: Path) -> None:
     assert all(len(group.scores) == 1 for section in found for group in section.groups)
 
 
+def test_groups_that_differ_in_their_files_are_named_by_them(tmp_path: Path) -> None:
+    for data, place in {"a": "files/small.csv", "b": "files/large.csv", "c": "old/large.csv"}.items():
+        folder = write_run(tmp_path, "lstm", 1, 0.8, data=data)
+        config = yaml.safe_load((folder / "config.yaml").read_text())
+        content = json.loads((folder / "result.json").read_text())
+        config["data"] |= {"name": "csv", "train": f"/home/me/{place}"}
+        content["data"]["name"] = "csv"
+        (folder / "config.yaml").write_text(yaml.safe_dump(config))
+        (folder / "result.json").write_text(json.dumps(content))
+    assert {g.name for g in only(tmp_path).groups} == {
+        "train files/small.csv", "train files/large.csv", "train old/large.csv",
+    }  # fmt: skip
+    for path in tmp_path.glob("*-c-*"):
+        shutil.rmtree(path)
+    assert {g.name for g in only(tmp_path).groups} == {"train small.csv", "train large.csv"}
+    shutil.copytree(next(tmp_path.glob("*-a-*")), tmp_path / "before")  # the same file, before it was corrected
+    content = json.loads((tmp_path / "before" / "result.json").read_text())
+    content["data"]["sha256"]["train"] = "f" * 64
+    (tmp_path / "before" / "result.json").write_text(json.dumps(content))
+    names = {g.name for g in only(tmp_path).groups}
+    assert names == {"train large.csv", "train small.csv on data aaaaaaaa", "train small.csv on data ffffffff"}
+
+
+def test_scores_on_several_files_have_titles_of_their_own(tmp_path: Path) -> None:
+    for number, name in enumerate(("easy.csv", "hard.csv")):
+        folder = write_run(tmp_path, "lstm", number, 0.8)
+        config = yaml.safe_load((folder / "config.yaml").read_text())
+        content = json.loads((folder / "result.json").read_text())
+        config["data"]["test"], content["data"]["sha256"]["test"] = f"/data/{name}", str(number) * 64
+        (folder / "config.yaml").write_text(yaml.safe_dump(config))
+        (folder / "result.json").write_text(json.dumps(content))
+    titles = {groups.title for groups in group_runs(find_records([tmp_path]).records)}
+    assert titles == {f"sentiment on a ({name}): test accuracy" for name in ("easy.csv", "hard.csv")}
+
+
 def test_axes_name_the_groups_and_never_merge_them(tmp_path: Path) -> None:
     for cell in ("lstm", "gru"):
         for pooling in ("Max", "MaxMean"):
@@ -225,7 +261,7 @@ def test_the_command_writes_all_forms(
         "3 (seed 4 missing)",
     ):
         assert text in shown.replace("\n", " ")
-    rows = list(csv.DictReader(forms["csv"].open()))
+    rows = list(csv.DictReader(forms["csv"].read_text().splitlines()))
     assert [row["name"] for row in rows] == ["lstm", "gru", "rnn"] and float(rows[0]["mean"]) == pytest.approx(92)
     content = json.loads(forms["json"].read_text())["sections"][0]
     assert content["groups"][0]["scores"].keys() == {"1", "2", "3"} and len(content["pairs"]) == 3
@@ -358,7 +394,7 @@ def test_text_of_runs_is_never_a_formula_or_markup(tmp_path: Path, start: str) -
         path.write_text(json.dumps(content))
     forms = {form: tmp_path / f"out.{form}" for form in ("csv", "markdown", "html")}
     main([str(tmp_path / "runs"), *(word for form, path in forms.items() for word in (f"--{form}", str(path)))])
-    rows = list(csv.DictReader(forms["csv"].open()))
+    rows = list(csv.DictReader(forms["csv"].read_text().splitlines()))
     assert {row["data"] for row in rows} == {f"'{evil}"} and float(rows[0]["mean"]) == pytest.approx(80)
     assert "<script" not in forms["markdown"].read_text() and "&lt;script>" in forms["markdown"].read_text()
     assert evil not in forms["html"].read_text()

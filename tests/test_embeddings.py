@@ -67,7 +67,7 @@ EMBEDDING = [t for t in TASKS if "/embeddings:" in (CONF / "recipe" / t / "embed
 
 @pytest.mark.parametrize("task", EMBEDDING)
 def test_every_task_that_embeds_tokens_starts_from_them(composed: Callable, task: str) -> None:
-    cfg = composed(task, "embeddings=ppmi_svd", *SMALL, "data.sizes.train=2000")
+    cfg = composed(task, "embeddings=ppmi_svd", *SMALL, "data.sizes.train=400")
     corpus = corpus_of(cfg)
     model = build(cfg.model, **corpus.sizes)
     weights = model.embedding.vectors.weight

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import CONF, TASKS
+from conftest import CONF, ROOT, TASKS
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
@@ -16,6 +16,8 @@ from training.checkpoint import load_checkpoint, save_checkpoint
 from training.folders import CHECKPOINTS, job_name
 from training.identity import config_id, files_digest, option_name
 from training.trainer import Trainer
+
+SIZES = ("model.encoder.hidden_size", "model.decoder.hidden_size")
 
 
 def result(folder: Path) -> dict:
@@ -61,6 +63,30 @@ def test_an_id_is_made_of_values_not_of_how_they_are_written(composed: Callable)
     ids = {config_id(composed("sentiment", f"model.dropout={value}")) for value in ("0", "0.0", "0e3")}
     assert len(ids) == 1
     assert config_id(composed("sentiment", "model.dropout=0.5")) not in ids
+
+
+def recorded_experiments() -> list[tuple[Path, str]]:
+    """The recorded configs of the tables that an experiment gives, each with the name of its row."""
+    paths = sorted((ROOT / "analysis" / "results").glob("*/*/*.yaml"))
+    return [(path, f"{path.parents[1].name}/{path.parent.name}") for path in paths]
+
+
+@pytest.mark.parametrize(("path", "name"), recorded_experiments())
+def test_every_experiment_composes_to_what_was_recorded(composed: Callable, path: Path, name: str) -> None:
+    """Hidden sizes that ``match=parameters`` found, and the precision of the machine, are those of the recording."""
+    assert (CONF / "experiment" / f"{name}.yaml").is_file()
+    kept = OmegaConf.load(path)
+    results = [json.loads(file.read_text()) for file in path.parent.glob(f"{path.stem}-seed*.json")]
+    (cell,) = {result["cell"] for result in results}
+    sizes = [f"{key}={OmegaConf.select(kept, key)}" for key in SIZES if OmegaConf.select(kept, key) is not None]
+    precision = f"trainer.precision={kept.trainer.precision}"
+    cfg = composed(name.split("/")[0], f"experiment={name}", f"cell={cell}", "match=null", precision, *sizes)
+    assert {result["config_id"] for result in results} == {config_id(cfg)} == {config_id(kept)}
+
+
+def test_every_experiment_with_recorded_results_has_its_config() -> None:
+    tables = {path.parent for path in (ROOT / "analysis" / "results").glob("*/*/*-seed*.json")}
+    assert tables and all(list(table.glob("*.yaml")) for table in tables)
 
 
 def test_what_changes_no_result_changes_no_id(composed: Callable) -> None:

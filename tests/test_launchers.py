@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -10,14 +11,14 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, SMALL
 from omegaconf import OmegaConf
+from processes import command
 
 from hydra_plugins.rnnbench.ray import RayLauncher, check_reachable
 
 
 def sweep(folder: Path, *options: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """A sweep from the command line, and what it printed."""
-    command = [sys.executable, "-m", "tasks.sentiment", "-m", f"hydra.sweep.dir={folder}", *SMALL, *options]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env={**os.environ, **variables})
+    return command("tasks.sentiment", "-m", f"hydra.sweep.dir={folder}", *SMALL, *options, **variables)
 
 
 def results(folder: Path) -> list[dict]:
@@ -45,7 +46,10 @@ def test_slurm_is_asked_for_what_a_job_needs(files: list[str], tmp_path: Path) -
         assert f"#SBATCH --{option}" in script
 
 
-def test_optuna_takes_the_best_score_and_passes_over_what_diverged(files: list[str], tmp_path: Path) -> None:
+def test_optuna_takes_the_best_score_and_passes_over_what_diverged(
+    files: list[str], reviews: Path, tmp_path: Path
+) -> None:
+    (reviews / "test.jsonl").write_text("not JSON")  # a search leaves the test split unread
     options = ["hydra/sweeper=optuna_maximize", "hydra.sweeper.n_trials=3", "optimizer.lr=1e30,1e-9,0.05"]
     options += ["hydra.sweeper.sampler.seed=2"]  # with which each of the three is tried once
     options += ["trainer.clip_grad_norm=null", "schedule.warmup=0", "cell=gru", "trainer.max_epochs=5"]
@@ -53,6 +57,10 @@ def test_optuna_takes_the_best_score_and_passes_over_what_diverged(files: list[s
     assert done.returncode == 0, done.stderr
     found = results(tmp_path / "sweep")
     assert sorted(result["status"] for result in found) == ["diverged", "ok", "ok"]
+    for result in found:
+        assert result["test"] is False and result.get("test_scored_in_sweep", 0) == 0
+        assert "test" not in result.get("metrics", {}) and "test" not in result["data"]["sha256"]
+    assert re.search(r"job 3 of 3: lr \S+: ", done.stdout) and "│ lr 0.05" in done.stdout
     worst, best = sorted(result["selection"]["score"] for result in found if result["status"] == "ok")
     study = OmegaConf.load(tmp_path / "sweep" / "optimization_results.yaml")
     assert study.best_params["optimizer.lr"] == 0.05

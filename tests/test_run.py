@@ -2,8 +2,6 @@
 
 import json
 import math
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -14,6 +12,7 @@ import pytest
 import torch
 from conftest import ROOT, SMALL
 from conftest import options as names
+from processes import Command, command
 from safetensors.torch import load_file
 
 from training.trainer import Trainer
@@ -210,12 +209,6 @@ def test_a_config_cannot_name_what_is_not_ours_or_not_there(
     assert f"The config names '{target}'" in caplog.text
 
 
-def command(*arguments: str, module: str = "tasks.sentiment", **options: object) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, "-m", module, *arguments], cwd=ROOT, capture_output=True, text=True, **options
-    )
-
-
 @pytest.mark.parametrize(
     "arguments, said",
     [
@@ -228,7 +221,7 @@ def command(*arguments: str, module: str = "tasks.sentiment", **options: object)
     ],
 )
 def test_a_mistake_on_the_command_line_is_one_clear_sentence(tmp_path: Path, arguments: list[str], said: str) -> None:
-    done = command(*arguments, f"hydra.run.dir={tmp_path / 'run'}")
+    done = command("tasks.sentiment", *arguments, f"hydra.run.dir={tmp_path / 'run'}")
     assert done.returncode != 0
     assert said in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
@@ -245,34 +238,34 @@ def test_help_lists_groups_and_keys_without_torch() -> None:
         assert word in done.stdout
 
 
-def test_killed_in_mid_run_and_started_again(files: list[str], tmp_path: Path) -> None:
-    options = [*SMALL, *files, "trainer.max_epochs=40", "trainer.patience=40", "threads=1"]
-    whole = command(*options, f"hydra.run.dir={tmp_path / 'whole'}")
-    assert whole.returncode == 0, whole.stderr
-    assert "accuracy" in whole.stdout and "Files: " in whole.stdout
-
-    start = [sys.executable, "-m", "tasks.sentiment", *options, f"hydra.run.dir={tmp_path / 'killed'}"]
-    process = subprocess.Popen(start, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while process.poll() is None and not (tmp_path / "killed" / "checkpoint.pt").exists():
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert not (tmp_path / "killed" / "result.json").exists()
-    again = command(*options, f"hydra.run.dir={tmp_path / 'killed'}", "resume=true")
-    assert again.returncode == 0, again.stderr
-    assert weights(tmp_path / "killed") == weights(tmp_path / "whole")
-    assert history(tmp_path / "killed") == history(tmp_path / "whole")
+def test_a_run_from_the_command_line_ends_with_its_scores_and_its_folder(files: list[str], tmp_path: Path) -> None:
+    done = command("tasks.sentiment", *SMALL, *files, f"hydra.run.dir={tmp_path / 'run'}")
+    assert done.returncode == 0, done.stderr
+    assert "accuracy" in done.stdout and f"Files: {tmp_path / 'run'}" in done.stdout
+    assert result(tmp_path / "run")["status"] == "ok"
 
 
 def test_terminated_is_recorded_as_interrupted(files: list[str], tmp_path: Path) -> None:
     options = [*SMALL, *files, "trainer.max_epochs=4000", "trainer.patience=4000", f"hydra.run.dir={tmp_path / 'run'}"]
+    started = Command("tasks.sentiment", *options)
+    while started.poll() is None and not (tmp_path / "run" / "checkpoint.pt").exists():
+        time.sleep(0.01)
+    started.process.terminate()
+    assert started.wait() == 143
+    assert result(tmp_path / "run")["status"] == "interrupted"
+
+
+def test_terminated_while_pytorch_is_imported_leaves_a_sentence_and_no_folder(files: list[str], tmp_path: Path) -> None:
+    options = [*SMALL, *files, f"hydra.run.dir={tmp_path / 'run'}"]
     start = [sys.executable, "-m", "tasks.sentiment", *options]
-    process = subprocess.Popen(start, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while process.poll() is None and not (tmp_path / "run" / "checkpoint.pt").exists():
+    process = subprocess.Popen(start, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and not (tmp_path / "run" / "run.log").exists():
         time.sleep(0.01)
     process.terminate()
-    assert process.wait() == 143
-    assert result(tmp_path / "run")["status"] == "interrupted"
+    _, printed = process.communicate()
+    assert process.returncode == 143
+    assert printed.splitlines()[-1] == "interrupted before the run began: nothing was saved"
+    assert "Traceback" not in printed and not (tmp_path / "run").exists()
 
 
 def test_resume_finds_the_unfinished_run_by_itself(
@@ -295,6 +288,3 @@ def test_resume_finds_the_unfinished_run_by_itself(
     assert run_name(_root_=composed("sentiment", *files, "resume=true", "seed=2")) != folder.name
     (folder / "result.json").write_text('{"status": "ok"}')
     assert run_name(_root_=resumed) != folder.name
-
-
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the commands above: small tensors gain nothing from threads

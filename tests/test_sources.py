@@ -437,7 +437,7 @@ def test_a_hub_out_of_reach_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> 
     def unreachable(*arguments: object, **options: object) -> DatasetDict:
         raise ConnectionError("Couldn't reach 'nobody/reviews' on the Hub")
 
-    monkeypatch.setattr(datasets, "load_dataset", unreachable)
+    monkeypatch.setattr(datasets, "load_dataset_builder", unreachable)
     with pytest.raises(InputError, match=r"data\.path=DIR.*HF_HUB_OFFLINE=1"):
         Corpus(hub(None), codec())
 

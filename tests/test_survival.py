@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import ROOT, SMALL
+from conftest import SMALL
+from processes import Command
 
 from data.corpus import Corpus
 from training.trainer import Trainer
@@ -247,28 +248,22 @@ def test_without_test_the_test_split_is_not_read(
     assert found["data"]["sha256"].keys() == {"train", "validation"}
 
 
-def start(*options: str) -> subprocess.Popen:
-    """A run as the command line starts it."""
-    command = [sys.executable, "-m", "tasks.sentiment", *options]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-
-
 def test_processes_killed_at_random_moments_come_to_the_same_bits(
     launch: Callable, files: list[str], tmp_path: Path
 ) -> None:
     options = [*files, *ENGINE, "trainer.max_epochs=8", "trainer.checkpoint_steps=1"]
     whole = launch("sentiment", *options, folder="whole")
     folder, threads = tmp_path / "killed", [f"threads={torch.get_num_threads()}"]
-    for _ in range(2):
-        process = start(*SMALL, *options, *threads, f"hydra.run.dir={folder}", "resume=true")
+    for _ in range(3):
         before = time.time()
-        while process.poll() is None and not any(
+        started = Command("tasks.sentiment", *SMALL, *options, *threads, f"hydra.run.dir={folder}", "resume=true")
+        while started.poll() is None and not any(
             path.stat().st_mtime > before for path in folder.glob("checkpoint.pt")
         ):
             time.sleep(0.01)
         time.sleep(0.2 * random.random())
-        process.kill()
-        process.communicate()
+        started.process.kill()
+        started.wait()
     if not (folder / "result.json").exists():
         launch("sentiment", *options, "resume=true", folder="killed")
     assert outcome(folder) == outcome(whole)

@@ -1,15 +1,16 @@
 """Sweeps: jobs that are finished are skipped, those that are not go on, and a job that fails ends only itself."""
 
 import json
-import subprocess
-import sys
+import re
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, SMALL, options
+from conftest import SMALL, options
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
+from processes import command
 
 from training.experiment import counter
 from training.folders import job_name
@@ -17,6 +18,8 @@ from training.identity import config_id
 from training.load import load_config
 from training.size import match_parameters
 from training.sweep import threads_of_a_job
+from training.sweep_progress import ONE_BY_ONE, SweepProgress
+from training.sweep_table import MOST_ROWS, print_table
 from training.trainer import Trainer
 
 SIZES = {"vocab_size": 500, "num_labels": 2}
@@ -87,6 +90,60 @@ def test_a_finished_job_is_skipped_and_a_failed_one_is_run_again(
     assert status(launch("sentiment", *files, mode=RunMode.MULTIRUN, folder="broken")) == "ok"
 
 
+class Job:
+    """What Hydra gives the callbacks of a sweep."""
+
+    def __init__(self, number: int, folder: Path, seed: int, cells: str = "gru,rnn") -> None:
+        hydra = {
+            "overrides": {"task": [f"cell={cells}", f"seed={seed}"]},
+            "job": {"num": number, "name": "sentiment"},
+            "runtime": {"output_dir": str(folder)},
+            "launcher": {"_target_": ONE_BY_ONE},
+            "sweeper": {},
+            "sweep": {"dir": str(folder.parent)},
+        }
+        self.config = OmegaConf.create({"sweep": "run", "hydra": hydra})
+
+
+def test_a_job_that_was_finished_before_takes_no_time(
+    launch: Callable, files: list[str], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = launch("sentiment", *files, "cell=gru", "trainer.max_epochs=1", mode=RunMode.MULTIRUN)
+    (started,) = [json.loads((folder / "result.json").read_text())["started"]]
+    began = datetime.fromisoformat(started).timestamp()
+    progress, clock = SweepProgress(), [began + 600]
+    monkeypatch.setattr("time.time", lambda: clock[0])
+    caplog.set_level("INFO")
+    progress.on_multirun_start(Job(0, folder, 1).config)
+    progress.on_job_start(Job(0, folder, 1, "gru").config)
+    clock[0] += 100
+    progress.on_job_end(Job(0, folder, 1, "gru").config)
+    assert re.fullmatch(r"job 1 of 2: gru: accuracy [\d.]+, finished before", caplog.messages[-1])
+    clock[0] = began
+    progress.on_job_start(Job(0, folder, 1, "gru").config)
+    clock[0] += 90
+    progress.on_job_end(Job(0, folder, 1, "gru").config)
+    assert re.fullmatch(r"job 1 of 2: gru: accuracy [\d.]+ in 90 s; about 2 min left", caplog.messages[-1])
+
+
+def test_the_table_of_a_sweep_has_the_best_first_and_says_what_is_left_out(tmp_path: Path, capsys) -> None:
+    for number in range(MOST_ROWS + 2):
+        (tmp_path / str(number)).mkdir()
+        score = {"selection": {"metric": "accuracy", "score": number / 100}, "parameters": 1000}
+        metrics = {"metrics": {"validation": {"accuracy": number / 100}}, "training": {"seconds": 3.0}}
+        content = {"status": "ok", "task": "sentiment", "cell": "gru", "seed": number, **score, **metrics}
+        if number == 1:
+            content |= {"status": "diverged", "overrides": ["cell=rnn", "seed=1"]}
+        (tmp_path / str(number) / "result.json").write_text(json.dumps(content))
+    print_table(tmp_path, ["cell", "seed"])
+    shown = capsys.readouterr().out
+    seeds = [int(number) for number in re.findall(r"gru, seed (\d+)", shown)]
+    assert seeds == sorted(seeds, reverse=True) and len(seeds) == MOST_ROWS and "41.00" in shown
+    assert "... and 2 more jobs" in shown and f"analysis.compare {tmp_path}" in shown
+    print_table(tmp_path / "empty", [])
+    assert capsys.readouterr().out == ""
+
+
 def test_an_interrupted_job_goes_on(
     launch: Callable, files: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -118,10 +175,16 @@ def test_a_dry_sweep_lists_and_leaves_nothing(launch: Callable, files: list[str]
 def test_a_sweep_from_the_command_line(files: list[str], tmp_path: Path) -> None:
     options = [*SMALL, *files, "cell=rnn,gru", "optimizer.lr=0.01,1e30", "trainer.clip_grad_norm=null"]
     options += [f"hydra.sweep.dir={tmp_path / 'sweep'}", "schedule.warmup=0"]
-    done = subprocess.run(
-        [sys.executable, "-m", "tasks.sentiment", "-m", *options], cwd=ROOT, capture_output=True, text=True
-    )
+    done = command("tasks.sentiment", "-m", *options)
     assert done.returncode == 0, done.stderr
+    lines = re.findall(r"\] (job \d of 4: .+)$", done.stdout, re.MULTILINE)
+    assert [line.partition(": ")[2].partition(":")[0] for line in lines] == [
+        f"{cell}, lr {rate}" for cell in ("rnn", "gru") for rate in ("0.01", "1e+30")
+    ]
+    assert re.fullmatch(r"job 1 of 4: rnn, lr 0.01: accuracy \d+\.\d in \d+ s; about \d+ min left", lines[0])
+    assert re.fullmatch(r"job 4 of 4: gru, lr 1e\+30: diverged in \d+ s", lines[3])
+    table = done.stdout.rpartition("Means over seeds")[0]
+    assert done.stdout.count("┏") == 1 and table.index("gru, lr 0.01") < table.index("diverged")
     folders = sorted(path for path in (tmp_path / "sweep").iterdir() if path.is_dir())
     assert [path.name.split("-")[0] for path in folders] == ["gru", "gru", "rnn", "rnn"]
     assert sorted(map(status, folders)) == ["diverged", "diverged", "ok", "ok"]

@@ -106,7 +106,9 @@ def test_record_keeps_results_with_their_configs(launch: Callable, files: list[s
     kept = tmp_path / "kept"
     arguments = ["sentiment/mine", str(folder), "--results", str(kept), "--row", "small"]
     record.main(arguments)
-    assert json.loads((kept / "sentiment" / "mine" / "small-seed1.json").read_text())["seed"] == 1
+    recorded = json.loads((kept / "sentiment" / "mine" / "small-seed1.json").read_text())
+    assert recorded["seed"] == 1
+    assert f"data.train={files[3].partition('=')[2]}" in content["overrides"] and "overrides" not in recorded  # paths
     assert (kept / "sentiment" / "mine" / "small.yaml").read_text() == (folder / "config.yaml").read_text()
     (group,) = verify.recorded_groups(kept)
     assert group.first_record.config["seed"] == 1 and group.first_record.experiment == "sentiment/mine"

@@ -25,6 +25,7 @@ CONF = Path(__file__).parents[1] / "conf"
 ALLOWED_PREFIXES = ("data.", "models.", "training.", "tasks.", "torch.optim.")
 RESERVED = ("_target_", "_partial_")
 PLAIN = {int: "a whole number", float: "a number", bool: "true or false", str: "a word", NoneType: "null"}
+AT_LEAST_ONE = ("embedding_size", "hidden_size", "filters", "buckets", "widths")
 LARGEST = {"num_layers": 100, "beam": 1000, "max_length_factor": 100, "max_length_extra": 10_000, "widths": 100}
 
 
@@ -147,14 +148,16 @@ def check_type(cfg: DictConfig, key: str, hint: Any) -> None:
     value, place = value_of(cfg, key), cfg._get_full_key(key)
     if not fits(value, hint):
         raise InputError(f"{place}={shorten(value)}: must be {description(hint)}.")
+    if key in AT_LEAST_ONE and min(numbers(value, default=1)) < 1:
+        raise InputError(f"{place}={shorten(value)}: must be at least 1.")
     if key in LARGEST and max(numbers(value)) > LARGEST[key]:
         raise InputError(f"{place}={shorten(value)}: must be at most {LARGEST[key]}.")
 
 
-def numbers(value: Any) -> list[float]:
-    """A number, or the length and the items of a list."""
+def numbers(value: Any, default: float = 0) -> list[float]:
+    """A number, or the length and the items of a list; the default where there is none."""
     items = [len(value), *value] if isinstance(value, ListConfig) else [value]
-    return [item for item in items if isinstance(item, (int, float))] or [0]
+    return [item for item in items if isinstance(item, (int, float))] or [default]
 
 
 def fits(value: Any, hint: Any) -> bool:

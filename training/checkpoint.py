@@ -3,6 +3,7 @@
 import hashlib
 import io
 import logging
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ def load_checkpoint(directory: Path) -> dict[str, Any] | None:
         state = read_checkpoint(path)
         if state is not None:
             return state
-        log.warning("%s is damaged (its checksum differs) and is not used", path)
+        log.warning("%s is damaged and is not used", path)
     if paths:
         raise InputError(
             f"All checkpoints in {directory} are damaged: the run cannot be resumed. Choose another folder."
@@ -74,12 +75,15 @@ def load_checkpoint(directory: Path) -> dict[str, Any] | None:
 
 
 def read_checkpoint(path: Path) -> dict[str, Any] | None:
-    """The state of a file; None where its checksum differs."""
+    """The state of a file; None where its checksum differs, or where it holds what no checkpoint does."""
     content = path.read_bytes()
     digest, data = content[:DIGEST], content[DIGEST:]
     if hashlib.sha256(data).hexdigest().encode() != digest:
         return None
-    return torch.load(io.BytesIO(data), weights_only=True, map_location="cpu")
+    try:
+        return torch.load(io.BytesIO(data), weights_only=True, map_location="cpu")
+    except (pickle.UnpicklingError, RuntimeError):
+        return None
 
 
 def remove_checkpoints(directory: Path) -> None:

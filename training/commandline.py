@@ -9,15 +9,19 @@ import re
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from data.errors import InputError
-from training.help import CONF, composed, help_text, offered
+from training.help import CONF, commands, composed, help_text, offered
+from training.interrupt import exit_code, stop_on_termination
+from training.waiting import choose_wait_policy
 
 PRINTS_ONLY = re.compile(r"(--cfg|-c|--info|-i|--resolve|--package|--hydra-help|--version|--shell-completion|-sc)\b")
 SWITCHES_WITH_A_VALUE = (
@@ -37,14 +41,36 @@ def start(task: str, main: Callable[[], Any]) -> None:
         show_help(task)
         return
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors arrive here, in place of Hydra's own report
+    stop_on_termination()
     try:
         check(task, overrides_in(arguments), sweep=any(a in ("-m", "--multirun") for a in arguments))
         if not any(PRINTS_ONLY.match(argument) for argument in arguments):
+            check_data(task, overrides_in(arguments))
             print(f"{task}: loading PyTorch and the data", file=sys.stderr, flush=True)
         main()
     except (InputError, HydraException, OmegaConfBaseException) as error:
         print(f"error: {explain(task, overrides_in(arguments), error)}", file=sys.stderr)
         sys.exit(2)
+    except KeyboardInterrupt as interrupt:
+        print("interrupted before the run began: nothing was saved", file=sys.stderr)
+        sys.exit(exit_code(interrupt))
+
+
+def run_task(cfg: DictConfig) -> float | None:
+    """Import PyTorch, which takes seconds and is what --help does not wait for, and run a config.
+
+    A request to stop that comes in the meantime leaves no run folder.
+    """
+    from training.folders import remove_empty_run  # here, as names of folders depend on command lines
+
+    stop_on_termination()
+    choose_wait_policy()  # before PyTorch is imported
+    try:
+        from training.run import run
+    except KeyboardInterrupt:
+        remove_empty_run(Path(HydraConfig.get().runtime.output_dir))
+        raise
+    return run(cfg)
 
 
 def show_help(task: str) -> None:
@@ -126,6 +152,27 @@ def check_options(task: str, sign: str, group: str, value: str | None) -> None:
             return
         if name != "null" and not (CONF / group / f"{name}.yaml").is_file():
             raise InputError(f"{group}={name}: there is no such option. {suggestion(name, names)}")
+
+
+def check_data(task: str, overrides: list[str]) -> None:
+    """Refuse a data option without the keys that it needs; the message shows a whole command."""
+    given = {key: value or "" for _, key, value in map(parts, overrides)}
+    for name in given.get("data", "").split(","):
+        path = CONF / "data" / f"{name}.yaml"
+        if not re.fullmatch(r"\w+", name) or not path.is_file():
+            continue
+        option = OmegaConf.load(path)
+        needed = [f"data.{key}" for key in map(str, option) if OmegaConf.is_missing(option, key)]
+        if missing := [key for key in needed if not given.get(key)]:
+            raise InputError(f"data={name} needs {' and '.join(missing)}.{example(task, name, needed)}")
+
+
+def example(task: str, data: str, needed: list[str]) -> str:
+    """A sentence with the command of a data option that gives the keys it needs, if its comments have one."""
+    for command in commands(task, "data", data):
+        if all(f"{key}=" in command for key in needed):
+            return f" For instance: {command}"
+    return ""
 
 
 def check_added(task: str, key: str) -> None:

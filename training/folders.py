@@ -4,8 +4,10 @@ Importing this registers the resolvers that ``conf/base.yaml`` names run folders
 """
 
 import json
+import shutil
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -47,10 +49,22 @@ def unfinished(folder: Path) -> bool:
 
 def status_of(folder: Path) -> str | None:
     """The status that the result of a folder has; None where it has none that can be read."""
+    return read_result(folder).get("status")
+
+
+def read_result(folder: Path) -> dict[str, Any]:
+    """The result of a folder; empty where there is none, or none that can be read."""
     try:
-        return json.loads((folder / RESULT).read_text(encoding="utf-8"))["status"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+        content = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def remove_empty_run(directory: Path) -> None:
+    """Remove the folder of a run that never began; a folder with any other file stays as it is."""
+    if directory.is_dir() and {path.name for path in directory.iterdir()} <= {RESULT, LOG, LOCK}:
+        shutil.rmtree(directory)
 
 
 def job_name(*, _root_: DictConfig) -> str:

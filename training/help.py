@@ -1,6 +1,7 @@
 """``python -m tasks.<task> --help``: the groups and the keys of one task, with their defaults."""
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,13 @@ def help_text(task: str) -> str:
     return "\n".join(lines).replace("$APP_CONFIG_GROUPS", group_lines(task, dict(cfg.hydra.runtime.choices)))
 
 
+@cache
 def composed(task: str, *overrides: str) -> DictConfig:
-    """The config that a command line gives, Hydra's own part included."""
+    """The config that a command line gives, Hydra's own part included, to be read only: Hydra takes its time."""
     with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
-        return compose(task, overrides=list(overrides), return_hydra_config=True)
+        cfg = compose(task, overrides=list(overrides), return_hydra_config=True)
+    OmegaConf.set_readonly(cfg, True)
+    return cfg
 
 
 def options(group: str) -> list[str]:
@@ -45,6 +49,13 @@ def serves(task: str, group: str, option: str) -> bool:
     text = (CONF / group / f"{option}.yaml").read_text(encoding="utf-8")
     tasks = re.findall(r"^#.*python -m tasks\.(\w+)", text, re.MULTILINE)
     return task in tasks or not tasks
+
+
+def commands(task: str, group: str, option: str) -> list[str]:
+    """The commands of a task in the comments of an option; a line that is indented deeper continues the one before."""
+    text = (CONF / group / f"{option}.yaml").read_text(encoding="utf-8")
+    found = re.findall(rf"^#   (python -m tasks\.{task} .+(?:\n#     .+)*)", text, re.MULTILINE)
+    return [re.sub(r"\n# +", " ", command) for command in found]
 
 
 def group_lines(task: str, choices: dict[str, str | None]) -> str:

@@ -15,5 +15,10 @@ def stop_on_termination() -> None:
         signal.signal(signal.SIGTERM, interrupt)
 
 
+def exit_code(interrupt: KeyboardInterrupt) -> int:
+    """The exit code that shells expect: 128 and the number of the signal."""
+    return 143 if isinstance(interrupt, TerminatedError) else 130
+
+
 def interrupt(number: int, frame: FrameType | None) -> None:
     raise TerminatedError

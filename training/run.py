@@ -1,9 +1,8 @@
 """The life of a run: what it checks before it starts, and how it ends."""
 
 import logging
-import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,9 @@ from data.errors import InputError
 from training.checkpoint import remove_checkpoints
 from training.device import memory_errors
 from training.experiment import resolved, sized_by_data, train
-from training.folders import CHECKPOINTS, LOCK, LOG, RESULT, cell_name, status_of, unfinished
+from training.folders import CHECKPOINTS, LOCK, cell_name, remove_empty_run, status_of, unfinished
 from training.identity import config_id, files_digest
-from training.interrupt import TerminatedError, stop_on_termination
+from training.interrupt import exit_code, stop_on_termination
 from training.load import load_config
 from training.recipe import has_recipe
 from training.result import Result
@@ -57,7 +56,8 @@ def run(cfg: DictConfig) -> float | None:
         if not alone:
             share_cores(cfg, hydra.launcher)
         with locked(directory):
-            return run_in(directory, resolved(cfg), identity(cfg, hydra.runtime.choices), alone)
+            names = {**identity(cfg, hydra.runtime.choices), "overrides": list(hydra.overrides.task)}
+            return run_in(directory, resolved(cfg), names, alone)
     except (InputError, DivergedError, torch.OutOfMemoryError, MemoryError, OSError) as error:
         log.error("error: %s", error)
         if not alone and cfg.on_error != "stop":
@@ -68,7 +68,7 @@ def run(cfg: DictConfig) -> float | None:
         sys.exit(1)
     except KeyboardInterrupt as interrupt:
         log.error("interrupted: the same command with resume=true goes on from the last checkpoint")
-        sys.exit(143 if isinstance(interrupt, TerminatedError) else 130)
+        sys.exit(exit_code(interrupt))
     except Exception:
         if alone:
             raise
@@ -83,16 +83,16 @@ def run_in(directory: Path, cfg: DictConfig, names: dict[str, Any], alone: bool)
     files = files_digest(cfg.data)
     if not alone:
         if (score := finished(directory, cfg, files)) is not None:
-            log.info("finished already, and skipped: %s", directory)
             return score
         set_aside(directory)
         mark_for_resume(cfg, directory)
     check_folder(cfg, directory)
-    return recorded(cfg, directory, Result(directory, {**names, "test": cfg.test, "files_sha256": files}))
+    result = Result(directory, {**names, "test": cfg.test, "files_sha256": files})
+    return recorded(cfg, directory, result, in_sweep=not alone)
 
 
-def recorded(cfg: DictConfig, directory: Path, result: Result) -> float:
-    """The run, with its result on disk however it ends."""
+def recorded(cfg: DictConfig, directory: Path, result: Result, in_sweep: bool = False) -> float:
+    """The run, with its result on disk however it ends; a sweep ends with one table of all its jobs instead."""
     try:
         with memory_errors():
             score = train(resolved(cfg), directory, result)
@@ -113,7 +113,8 @@ def recorded(cfg: DictConfig, directory: Path, result: Result) -> float:
     result.add(test_scored_in_sweep=count_test_scores(directory.parent))
     result.write("ok")
     remove_checkpoints(directory)
-    show(result.title, result.content, directory)
+    if not in_sweep:
+        show(result.title, result.content, directory)
     return score
 
 
@@ -143,7 +144,7 @@ def share_cores(cfg: DictConfig, launcher: DictConfig) -> None:
         cfg.threads = threads
 
 
-def identity(cfg: DictConfig, choices: dict[str, str]) -> dict[str, Any]:
+def identity(cfg: DictConfig, choices: Mapping[str, Any]) -> dict[str, Any]:
     """What identifies this run and is known before it starts."""
     trial = trial_of(cfg)
     return {
@@ -169,9 +170,3 @@ def check_folder(cfg: DictConfig, directory: Path) -> None:
         other = not decided_by_data and config_id(before) != config_id(cfg)
         if other or before.seed != cfg.seed:
             raise InputError(f"{directory} has an unfinished run of another config or seed: give the same options.")
-
-
-def remove_empty_run(directory: Path) -> None:
-    """Remove the folder of a run that never began; a folder with any other file stays as it is."""
-    if directory.is_dir() and {path.name for path in directory.iterdir()} <= {RESULT, LOG}:
-        shutil.rmtree(directory)

@@ -1,6 +1,5 @@
 """What a job of a sweep does otherwise than a run alone: skip what is finished, take up what is not, share cores."""
 
-import json
 import logging
 import os
 import shutil
@@ -11,7 +10,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from data.errors import InputError
-from training.folders import CHECKPOINTS, LOCK, LOG, RESULT
+from training.folders import CHECKPOINTS, LOCK, LOG, RESULT, read_result
 from training.identity import config_id
 from training.size import layers
 from training.trials import describe_trial, trial_of
@@ -32,15 +31,6 @@ def finished(directory: Path, cfg: DictConfig | None = None, files: str | None =
     if cfg is not None and not same_run(content, cfg, files):
         return None
     return content["metrics"]["validation"][content["selection"]["metric"]]
-
-
-def read_result(directory: Path) -> dict[str, Any]:
-    """The result of a folder; empty where there is none, or none that can be read."""
-    try:
-        content = json.loads((directory / RESULT).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
 
 
 def same_run(content: dict[str, Any], cfg: DictConfig, files: str | None) -> bool:

@@ -1,14 +1,18 @@
-"""How far a sweep is: a line before every job, with the number of jobs and the time that is left."""
+"""How far a sweep is: a line for every job, with its score and the time that is left, and one table at the end."""
 
 import logging
 import math
 import time
+from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob
+from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
+
+from training.folders import read_result
 
 log = logging.getLogger(__name__)
 
@@ -16,21 +20,60 @@ ONE_BY_ONE = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
 
 
 class SweepProgress(Callback):
-    """Logs "job 4 of 6, about 3 min left" before every job of a sweep whose jobs run one after another."""
+    """Logs "job 4 of 6: gru, seed 2: accuracy 99.10 in 41 s; about 3 min left" after every job of a sweep.
+
+    The jobs are numbered where they run one after another. A job that was finished before takes no time, and does not
+    count for the time that is left. What these lines need is imported late, so that no --help waits for it.
+    """
 
     def __init__(self) -> None:
         self.jobs = 0
-        self.started = 0.0
+        self.varied: list[str] = []
+        self.began = 0.0
+        self.durations: list[float] = []
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        overrides = list(config.hydra.overrides.task)
+        self.varied = varied_keys(overrides, config.hydra.sweeper)
         if config.hydra.launcher._target_ == ONE_BY_ONE:
-            self.jobs = number_of_jobs(list(config.hydra.overrides.task), config.hydra.sweeper)
+            self.jobs = number_of_jobs(overrides, config.hydra.sweeper)
 
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
-        number = config.hydra.job.get("num") if self.jobs else None
-        if number is not None:
-            self.started = self.started or time.monotonic()
-            log.info("%s", position(number, self.jobs, time.monotonic() - self.started))
+        self.began = time.time()
+
+    def on_job_end(self, config: DictConfig, job_return: Any = None, **kwargs: Any) -> None:
+        from training.sweep_table import outcome, started_at
+
+        number = config.hydra.job.get("num")
+        if number is None or config.get("sweep") == "dry":
+            return
+        result = read_result(Path(config.hydra.runtime.output_dir))
+        seconds = time.time() - self.began
+        skipped = result.get("status") == "ok" and started_at(result) < int(self.began)
+        self.durations += [] if skipped else [seconds]
+        text = f"{self.title(config)}: {outcome(result, None if skipped else seconds)}"
+        if self.jobs:
+            text = f"job {number + 1} of {self.jobs}: {text}{time_left(self.durations, self.jobs - number - 1)}"
+        log.info("%s", text)
+
+    def title(self, config: DictConfig) -> str:
+        from training.sweep_table import job_title
+
+        return job_title(list(config.hydra.overrides.task), self.varied) or config.hydra.job.name
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        from training.sweep_table import print_table
+
+        print_table(Path(config.hydra.sweep.dir), self.varied)
+
+
+def varied_keys(overrides: list[str], sweeper: DictConfig) -> list[str]:
+    """The keys of which a sweep tries several values: those of its overrides, and of a sweeper's search space."""
+    keys = [] if sweeper.get("params") is None else [str(key) for key in sweeper.params]
+    for override in OverridesParser.create().parse_overrides(overrides):
+        if override.is_sweep_override():
+            keys.append(str(override.key_or_group))
+    return list(dict.fromkeys(keys))
 
 
 def number_of_jobs(overrides: list[str], sweeper: DictConfig) -> int:
@@ -40,13 +83,15 @@ def number_of_jobs(overrides: list[str], sweeper: DictConfig) -> int:
     parsed = OverridesParser.create().parse_overrides(overrides)
     if any(isinstance(override.value(), Glob) for override in parsed):
         return 0
-    return math.prod(len(list(override.sweep_iterator())) for override in parsed if override.is_sweep_override())
+    try:
+        return math.prod(len(list(override.sweep_iterator())) for override in parsed if override.is_sweep_override())
+    except HydraException:  # an interval, which only a search can sample
+        return 0
 
 
-def position(finished: int, jobs: int, seconds: float) -> str:
-    """Where a sweep is before its next job, after some seconds; the time left once a job gives an idea of it."""
-    text = f"job {finished + 1} of {jobs}"
-    if finished == 0:
-        return text
-    minutes = seconds / finished * (jobs - finished) / 60
-    return f"{text}, about {max(1, round(minutes))} min left"
+def time_left(durations: list[float], jobs: int) -> str:
+    """The time that the rest of a sweep takes, if its jobs take as long as those before; empty if unknown."""
+    if not durations or not jobs:
+        return ""
+    minutes = sum(durations) / len(durations) * jobs / 60
+    return f"; about {max(1, round(minutes))} min left"

@@ -164,12 +164,12 @@ class Trainer:
         trained = self.train_epoch()
         started = time.perf_counter()
         scores = self.score("validation")
-        self.progress.epoch += 1
         numbers = {name: score for name, score in scores.items() if isinstance(score, (int, float))}
-        row = {"epoch": self.progress.epoch, **trained, "validation": numbers}
-        self.history.append(row)
-        if constant(self.history, self.metrics):
+        row = {"epoch": self.progress.epoch + 1, **trained, "validation": numbers}
+        if constant([*self.history, row], self.metrics):
             row[LOSS] = self.validation_loss()
+        self.history.append(row)
+        self.progress.epoch += 1
         if better := best_epoch(self.history, self.metrics) == self.progress.epoch:
             self.progress.best_score, self.progress.best_epoch = scores[self.metric], self.progress.epoch
             self.progress.best_weights = save_weights(self.evaluated, self.directory)
@@ -186,11 +186,18 @@ class Trainer:
 
     @torch.no_grad()
     def validation_loss(self) -> float:
-        """The mean loss over the predictions of the validation split."""
+        """The mean loss over the predictions of the validation split.
+
+        Raises:
+            DivergedError: it is NaN or infinite, as that of weights that are finite and very large.
+        """
         self.evaluated.eval()
         batches = self.corpus.splits["validation"].by_length(self.batch_tokens, self.batch_sentences)
         sums = [self.loss_sums(batch, batches) for batch in batches]
-        return sum(total for total, _ in sums) / max(1, sum(number for _, number in sums))
+        loss = sum(total for total, _ in sums) / max(1, sum(number for _, number in sums))
+        if not math.isfinite(loss):
+            raise self.diverged("validation loss", self.totals.batches)
+        return loss
 
     def loss_sums(self, batch: Batch, batches: Batches) -> tuple[float, int]:
         """The loss of a batch and the number of its predictions, in halves where it does not fit into memory."""

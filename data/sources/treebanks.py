@@ -58,12 +58,12 @@ class Treebank(HubReader[TaggedSentence]):
         if len(found) > 1:
             raise InputError(
                 f"data.path={self.path}: {found[0].name} and {found[1].name} are both there: give a folder with one "
-                f"treebank, or name the files with data=conllu data.train=F data.validation=F data.test=F."
+                f"treebank, or name the files: data=conllu data.train=train.conllu data.test=test.conllu."
             )
         if not found and split == "train":
             raise InputError(
                 f"data.path={self.path}: there is no file {pattern}: give a folder with the official files, or name "
-                f"the files with data=conllu data.train=F data.validation=F data.test=F."
+                f"the files: data=conllu data.train=train.conllu data.test=test.conllu."
             )
         return found[0] if found else None
 

@@ -1,0 +1,80 @@
+"""Commands of the suite in processes of their own, which do not wait for the imports that this process has done."""
+
+import multiprocessing
+import os
+import runpy
+import subprocess
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+from typing import IO
+
+import torch
+from hydra.core.global_hydra import GlobalHydra
+
+ROOT = Path(__file__).parents[1]
+FORKS = sys.platform == "linux" and not torch.cuda.is_available()  # CUDA and its threads do not survive a fork
+
+
+class Command:
+    """``python -m module arguments``, started in the root of the checkout: a copy of this process where that works.
+
+    Args:
+        variables: of its environment.
+    """
+
+    def __init__(self, module: str, *arguments: str, **variables: str) -> None:
+        self.arguments = [module, *arguments]
+        self.variables = {"OMP_NUM_THREADS": "1", **variables}
+        self.files = [tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") for _ in range(2)]  # noqa: SIM115
+        if FORKS:
+            self.process = multiprocessing.get_context("fork").Process(target=self.run)
+            self.process.start()
+        else:
+            command = [sys.executable, "-m", *self.arguments]
+            environment = {**os.environ, **self.variables}
+            out, err = self.files
+            self.process = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=err, env=environment)
+
+    def run(self) -> None:
+        """What the copy of this process does."""
+        for stream, file in enumerate(self.files, start=1):
+            os.dup2(file.fileno(), stream)
+        sys.stdin = Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115
+        sys.stdout, sys.stderr = (os.fdopen(stream, "w", buffering=1, encoding="utf-8") for stream in (1, 2))
+        warnings.resetwarnings()
+        warnings.simplefilter("ignore", DeprecationWarning)  # as in a process that is no test
+        os.chdir(ROOT)
+        os.environ.update(self.variables)
+        sys.argv[1:] = self.arguments[1:]
+        GlobalHydra.instance().clear()
+        runpy.run_module(self.arguments[0], run_name="__main__", alter_sys=True)
+
+    def poll(self) -> int | None:
+        """The exit code; None while the process runs."""
+        return self.process.exitcode if FORKS else self.process.poll()
+
+    def wait(self, timeout: float | None = None) -> int:
+        """The exit code, once the process has ended."""
+        if FORKS:
+            self.process.join(timeout)
+        else:
+            self.process.wait(timeout)
+        code = self.poll()
+        assert code is not None, "the process has not ended"
+        self.printed = [close(file) for file in self.files]
+        return code
+
+
+def close(file: IO[str]) -> str:
+    """Close a file; its content."""
+    with file:
+        file.seek(0)
+        return file.read()
+
+
+def command(module: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """A command from start to end, with all that it printed."""
+    started = Command(module, *arguments, **variables)
+    return subprocess.CompletedProcess(started.arguments, started.wait(), *started.printed)
