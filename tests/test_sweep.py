@@ -17,7 +17,7 @@ from training.folders import job_name
 from training.identity import config_id
 from training.load import load_config
 from training.size import match_parameters
-from training.sweep import threads_of_a_job
+from training.sweep import ALL_COMBINATIONS, leave_test_to_the_end, threads_of_a_job
 from training.sweep_progress import ONE_BY_ONE, SweepProgress
 from training.sweep_table import MOST_ROWS, print_table
 from training.trainer import Trainer
@@ -200,6 +200,20 @@ def test_jobs_side_by_side_share_the_cores(
 ) -> None:
     monkeypatch.setattr("os.sched_getaffinity", lambda process: set(range(8)), raising=False)
     assert threads_of_a_job(launcher) == threads
+
+
+@pytest.mark.parametrize(
+    ("sweeper", "overrides", "scored"),
+    [
+        (ALL_COMBINATIONS, ["seed=1"], True),
+        ("hydra_plugins.hydra_optuna_sweeper.optuna_sweeper.OptunaSweeper", ["seed=1"], False),
+        ("hydra_plugins.hydra_optuna_sweeper.optuna_sweeper.OptunaSweeper", ["seed=1", "test=true"], True),
+    ],
+)
+def test_a_search_leaves_the_test_split_unread_unless_asked(sweeper: str, overrides: list[str], scored: bool) -> None:
+    cfg = OmegaConf.create({"test": True})
+    leave_test_to_the_end(cfg, {"_target_": sweeper}, overrides)
+    assert cfg.test is scored
 
 
 def test_every_hidden_size_of_a_model_is_matched(composed: Callable) -> None:

@@ -29,6 +29,7 @@ from training.sweep import (
     count_test_scores,
     describe,
     finished,
+    leave_test_to_the_end,
     mark_for_resume,
     remove_dry_run_folders,
     set_aside,
@@ -55,6 +56,7 @@ def run(cfg: DictConfig) -> float | None:
             return None
         if not alone:
             share_cores(cfg, hydra.launcher)
+            leave_test_to_the_end(cfg, hydra.sweeper, hydra.overrides.task)
         with locked(directory):
             names = {**identity(cfg, hydra.runtime.choices), "overrides": list(hydra.overrides.task)}
             return run_in(directory, resolved(cfg), names, alone)

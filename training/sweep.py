@@ -3,7 +3,7 @@
 import logging
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from training.trials import describe_trial, trial_of
 
 log = logging.getLogger(__name__)
 
+ALL_COMBINATIONS = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"  # any other sweeper searches
 LEFT_BY_HYDRA = {"multirun.yaml"}
 
 
@@ -66,6 +67,13 @@ def check_choices(cfg: DictConfig) -> None:
     for key, choices in {"sweep": ("run", "dry"), "on_error": ("continue", "stop")}.items():
         if cfg[key] not in choices:
             raise InputError(f"{key}={cfg[key]}: choose {' or '.join(choices)}.")
+
+
+def leave_test_to_the_end(cfg: DictConfig, sweeper: Mapping[str, Any], overrides: Iterable[str]) -> None:
+    """Leave the test split unread in a search, whose sweeper chooses jobs by scores, unless the command line says."""
+    said = any(override.lstrip("+").startswith("test=") for override in overrides)
+    if sweeper["_target_"] != ALL_COMBINATIONS and not said:
+        cfg.test = False
 
 
 def mark_for_resume(cfg: DictConfig, directory: Path) -> None:
