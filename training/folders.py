@@ -63,7 +63,7 @@ def read_result(folder: Path) -> dict[str, Any]:
 
 def remove_empty_run(directory: Path) -> None:
     """Remove the folder of a run that never began; a folder with any other file stays as it is."""
-    if directory.is_dir() and {path.name for path in directory.iterdir()} <= {RESULT, LOG, LOCK}:
+    if directory.is_dir() and {path.name for path in directory.iterdir()} <= {RESULT, LOG}:
         shutil.rmtree(directory)
 
 
