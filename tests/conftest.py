@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import signal
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -123,7 +124,9 @@ def launch(tmp_path: Path) -> Iterator[Callable[..., Path]]:
         run(cfg)
         return directory
 
+    before = signal.getsignal(signal.SIGTERM)
     yield start
+    signal.signal(signal.SIGTERM, before)  # a run takes it as a request to record how it ended
     HydraConfig.instance().cfg = None
 
 
