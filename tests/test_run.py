@@ -243,6 +243,8 @@ def test_a_run_from_the_command_line_ends_with_its_scores_and_its_folder(files: 
     assert done.returncode == 0, done.stderr
     assert "accuracy" in done.stdout and f"Files: {tmp_path / 'run'}" in done.stdout
     assert result(tmp_path / "run")["status"] == "ok"
+    for name in ("learning_curve.png", "confusion_matrix.png"):
+        assert (tmp_path / "run" / name).read_bytes().startswith(b"\x89PNG")
 
 
 def test_terminated_is_recorded_as_interrupted(files: list[str], tmp_path: Path) -> None:
