@@ -105,7 +105,7 @@ SMALL = [
 def launch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Path]]:
     """``launch(task, *overrides, folder=...)``: a small run in this process, as the command line starts it.
 
-    With ``mode=RunMode.MULTIRUN`` it is a job of a sweep. Its pictures are empty files: drawing takes longer than all else.
+    With ``mode=RunMode.MULTIRUN`` it is a job of a sweep. Its pictures are empty files, as drawing takes longest.
     """
     monkeypatch.setattr("training.plots.save", lambda figure, path: path.touch())
 
