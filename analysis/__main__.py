@@ -23,7 +23,7 @@ ANALYSES = (
     "reproduce",
     "record",
     "publish",
-    "throughput",
+    "speed",
     "claims",
 )
 

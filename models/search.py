@@ -10,6 +10,8 @@ from torch import Tensor
 from models.attention import Memory
 from models.cells.base import State
 
+BLOCK = 64  # tokens whose largest log-probability stands for them
+
 # (last tokens [N], memory of B sentences, state) -> (log-probabilities [N, V], the next state); N = B K, as in Decoder
 StepFunction = Callable[[Tensor, Memory, State], tuple[Tensor, State]]
 
@@ -63,6 +65,27 @@ class PartialHypotheses(NamedTuple):
         """Some hypotheses of every sentence: [B, K'] indices -> K' for each."""
         tokens = self.tokens.gather(1, columns.unsqueeze(-1).expand(-1, -1, self.tokens.shape[-1]))
         return PartialHypotheses(self.log_probabilities.gather(1, columns), tokens)
+
+
+def largest_sums(first: Tensor, second: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """The ``count`` largest ``first[b, k] + second[b, k, v]`` of every b, and their indices k V + v: [B, count] each.
+
+    ``topk`` of all K V sums takes longer than the product that gives them. So the vocabulary is cut into blocks, and
+    only the blocks with the ``count`` largest maxima are searched: no other can hold one of the largest.
+    """
+    vocabulary = second.shape[2]
+    whole = vocabulary // BLOCK
+    maxima = second[..., : whole * BLOCK].unflatten(2, (whole, BLOCK)).amax(dim=3)
+    if whole * BLOCK < vocabulary:
+        maxima = torch.cat([maxima, second[..., whole * BLOCK :].amax(dim=2, keepdim=True)], dim=2)
+    blocks = maxima.shape[2]
+    totals = (first.unsqueeze(2) + maxima).flatten(1)
+    chosen = totals.topk(min(count, totals.shape[1])).indices.unsqueeze(2)  # [B, count, 1] numbers k blocks + block
+    rows, members = chosen // blocks, chosen % blocks * BLOCK + torch.arange(BLOCK, device=second.device)
+    places = (rows * vocabulary + members.clamp(max=vocabulary - 1)).flatten(1)
+    values = second.flatten(1).gather(1, places).unflatten(1, (-1, BLOCK)) + first.unsqueeze(2).gather(1, rows)
+    best, order = values.masked_fill(members >= vocabulary, -torch.inf).flatten(1).topk(count)
+    return best, places.gather(1, order)
 
 
 class BeamSearch:
@@ -129,9 +152,9 @@ class BeamSearch:
 
         Of 2 K, at least K do not end, since every hypothesis can end in one way only.
         """
-        batch, vocabulary = len(partial.log_probabilities), log_probabilities.shape[-1]
-        totals = partial.log_probabilities.unsqueeze(-1) + log_probabilities.view(batch, self.beam, vocabulary)
-        best, indices = totals.flatten(1).topk(2 * self.beam)
+        vocabulary = log_probabilities.shape[-1]
+        following = log_probabilities.unflatten(0, partial.log_probabilities.shape)
+        best, indices = largest_sums(partial.log_probabilities, following, 2 * self.beam)
         origins = indices // vocabulary
         tokens = partial.select(origins).tokens
         return PartialHypotheses(best, torch.cat([tokens, (indices % vocabulary).unsqueeze(-1)], dim=-1)), origins

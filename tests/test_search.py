@@ -8,7 +8,7 @@ from torch import Tensor
 
 from models.attention import Memory
 from models.cells.base import State
-from models.search import BeamSearch, greedy
+from models.search import BLOCK, BeamSearch, greedy, largest_sums
 
 BOS, EOS, VOCABULARY = 2, 3, 6
 SUPPRESSED = 0
@@ -145,3 +145,18 @@ def test_invalid_options_are_refused() -> None:
         search(0)
     with pytest.raises(ValueError, match="A search generates at least one token"):
         BeamSearch(2, 1.0, max_length_factor=1.0, max_length_extra=0)
+
+
+@pytest.mark.parametrize("vocabulary", [2, BLOCK - 1, BLOCK, 5 * BLOCK, 5 * BLOCK + 7])
+@pytest.mark.parametrize("beam", [1, 3])
+def test_the_largest_sums_are_those_of_all(vocabulary: int, beam: int) -> None:
+    generator = torch.Generator().manual_seed(vocabulary + beam)
+    first, second = torch.randn(4, beam, generator=generator), torch.randn(4, beam, vocabulary, generator=generator)
+    first[1, 1:] = -torch.inf  # hypotheses that there are not yet
+    second[2, :, 1:] = -torch.inf
+    values, indices = largest_sums(first, second, 2 * beam)
+    sums = (first.unsqueeze(2) + second).flatten(1)
+    assert torch.equal(values, sums.topk(2 * beam).values)
+    finite = values.isfinite()
+    assert torch.equal(sums.gather(1, indices)[finite], values[finite])
+    assert all(len(set(row[keep].tolist())) == keep.sum() for row, keep in zip(indices, finite, strict=True))
