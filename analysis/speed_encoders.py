@@ -65,7 +65,7 @@ def matrix_rates(rows: int, inner: int, columns: int, rounds: int) -> dict[str, 
     ways = products(left, right, "fp32")
     if multiplies_bf16(torch.device("cpu")):
         ways |= products(left.bfloat16(), right.bfloat16(), "bf16")
-    repeats = max(1, int(2e8 / (2 * rows * inner * columns)))
+    repeats = repeats_of((rows, inner, columns))
     times = side_by_side({name: repeated(run, repeats) for name, run in ways.items()}, rounds)
     return {name: repeats * 2e-9 * rows * inner * columns / taken.median for name, taken in times.items()}
 
@@ -77,6 +77,11 @@ def products(left: Tensor, right: Tensor, precision: str) -> dict[str, Callable[
         linear = torch.ops.mkldnn._linear_pointwise
         ways[f"oneDNN {precision}"] = lambda: linear(left, right, None, "none", [], "")
     return ways
+
+
+def repeats_of(shape: tuple[int, int, int]) -> int:
+    """How often a product is computed in a round: some milliseconds, but not for minutes where it is tiny."""
+    return min(100, max(1, int(4e8 / (2 * np.prod(shape)))))
 
 
 def repeated(run: Callable[[], object], times: int) -> Callable[[], None]:
@@ -125,7 +130,7 @@ def measure_encoder(cell: str, lengths: list[np.ndarray], size: int, rounds: int
     first: Cell = encoder.layers[0][0]  # type: ignore[index]
     shape = recurrent_shape(first, lengths[0])
     left, right = torch.randn(shape[:2]), torch.randn(shape[2], shape[1])
-    count = max(1, int(1e9 / (2 * np.prod(shape))))
+    count = repeats_of(shape)
     ways["matrix"] = repeated(products(left, right, "fp32")["MKL fp32"], count)
     times = side_by_side(ways, rounds)
     rate = count * 2 * float(np.prod(shape)) / times["matrix"].median
