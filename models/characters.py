@@ -4,7 +4,8 @@ The vector of a word does not depend on the other words. A word without characte
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -112,12 +113,31 @@ class ConvolutionalFeatures(CharacterFeatures):
         self.filters = nn.ModuleList(nn.Conv1d(embedding_size, filters, width) for width in widths)
 
     def forward(self, inputs: Tensor, mask: Tensor) -> Tensor:
+        if inputs.device.type == "cpu" and not (torch.compiler.is_compiling() or torch.compiler.is_exporting()):
+            return self.without_padding(inputs, mask)
         inputs = (inputs * mask.unsqueeze(-1)).transpose(1, 2)
         maxima = [
             self.max_over_time(filters(F.pad(inputs, (0, width - 1))), mask)
             for width, filters in zip(self.widths, self.filters, strict=True)
         ]
         return torch.cat(maxima, dim=-1)
+
+    def without_padding(self, inputs: Tensor, mask: Tensor) -> Tensor:
+        """The same with products of the n-grams inside words only: a batch is as wide as its longest word."""
+        words, length = mask.shape
+        widest = max(self.widths)
+        padded = F.pad(inputs * mask.unsqueeze(-1), (0, 0, 0, widest - 1)).flatten(0, 1)
+        word, character = mask.nonzero(as_tuple=True)
+        starts = word * (length + widest - 1) + character
+        places = (starts.unsqueeze(1) + torch.arange(widest)).flatten()
+        ngrams = padded.index_select(0, places).view(len(starts), -1)  # [n-grams, widest * E]
+        activations = [
+            F.linear(ngrams[:, : filters.weight[0].numel()], filters.weight.transpose(1, 2).flatten(1), filters.bias)
+            for filters in cast(Iterable[nn.Conv1d], self.filters)
+        ]
+        table = ngrams.new_zeros(words * length, self.output_size)
+        table = table.index_copy(0, word * length + character, torch.cat(activations, dim=1).to(table.dtype))
+        return torch.relu(table.unflatten(0, (words, length)).max(dim=1).values)
 
     def max_over_time(self, activations: Tensor, mask: Tensor) -> Tensor:
         """The maximum over the n-grams that start inside the word, at least 0: ([W, F, C], [W, C]) -> [W, F]."""

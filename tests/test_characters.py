@@ -1,0 +1,36 @@
+"""Convolutions over characters: products of the n-grams inside words equal convolutions over padded words."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from models.characters import ConvolutionalFeatures
+
+LENGTHS = [3, 0, 9, 1, 6]
+MASK = torch.arange(9) < torch.tensor(LENGTHS)[:, None]
+
+
+def result_and_gradients(features: ConvolutionalFeatures, inputs: Tensor) -> list[Tensor]:
+    results = features(inputs, MASK)
+    return [results, *torch.autograd.grad(results.sin().sum(), [inputs, *features.parameters()])]
+
+
+def test_ngrams_inside_words_equal_padded_convolutions(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    features = ConvolutionalFeatures(5, widths=[2, 3, 5], filters=4).double()
+    inputs = torch.randn(5, 9, 5, dtype=torch.double, requires_grad=True)
+    fast = result_and_gradients(features, inputs)
+    monkeypatch.setattr(torch.compiler, "is_exporting", lambda: True)
+    monkeypatch.delattr(ConvolutionalFeatures, "without_padding")  # an export has fixed operations
+    for got, wanted in zip(fast, result_and_gradients(features, inputs), strict=True):
+        torch.testing.assert_close(got, wanted, atol=1e-10, rtol=1e-10)
+
+
+def test_only_ngrams_inside_words_are_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows: list[int] = []
+    linear = torch.nn.functional.linear
+    monkeypatch.setattr(
+        torch.nn.functional, "linear", lambda inputs, *rest: rows.append(len(inputs)) or linear(inputs, *rest)
+    )
+    ConvolutionalFeatures(5, widths=[2, 3], filters=4)(torch.randn(5, 9, 5), MASK)
+    assert rows == [sum(LENGTHS)] * 2
