@@ -1,12 +1,14 @@
 """Measures encoders, training steps, prediction and start-up: ``python -m analysis.speed``.
 
-Everything is measured in one run and side by side: the median of several rounds whose order alternates. Parts:
+Everything is measured in one run and side by side: the median of several rounds whose order alternates. On a machine
+with other work, --busy counts the time of this process instead of the wall's; use it with --threads 1. Parts:
 
 limit        matrix products of a recurrence's step, in GFLOP/s, by library and precision
 encoder      every cell's encoder, 256 -> 2 layers x 2 directions x 256, forward and backward, as a share of the rate of
              its own product, and how many times as fast as torch.nn on packed input it is
 scaling      its cost by length, number of sentences and hidden size
 steps        training steps by share of time
+loss         the suite's cross-entropy of an output layer beside torch's, by size of the vocabulary
 prediction   sentences a second: alone, in batches, and greedy; translation searches with beam 5
 startup      seconds of a process: --help, imports, and with --run an answer
 
@@ -17,6 +19,7 @@ tokens per second of that config are measured: python -m analysis.speed translat
 
 import argparse
 import platform
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,13 +31,14 @@ from rich.table import Table
 
 from analysis.command import command_parser, run_command
 from analysis.speed_encoders import cell_names, encoder_rows, limit_rows, scaling_rows
-from analysis.speed_steps import FOLDERS, TASKS, prediction_rows, startup_rows, step_rows, throughput
+from analysis.speed_steps import FOLDERS, TASKS, loss_rows, prediction_rows, startup_rows, step_rows, throughput
+from analysis.timing import Now
 from data.errors import InputError
 from data.writing import write_json
 from training.device import processor_name
 from training.plots import save
 
-PARTS = ("limit", "encoder", "scaling", "steps", "prediction", "startup")
+PARTS = ("limit", "encoder", "scaling", "steps", "loss", "prediction", "startup")
 DEFAULT_CELLS = ("rnn", "gru", "lstm")
 
 Rows = list[dict[str, Any]]
@@ -51,6 +55,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--size", type=int, default=256, help="hidden size of the encoders (default: 256)")
     parser.add_argument("--rounds", type=int, default=7, help="rounds of every measurement (default: 7)")
     parser.add_argument("--threads", type=int, help="the number of threads (default: torch's)")
+    parser.add_argument("--busy", action="store_true", help="count this process's time only: for a busy machine")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers as JSON")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the encoders' shares")
     return parser
@@ -59,6 +64,8 @@ def arguments() -> argparse.ArgumentParser:
 def main(options: argparse.Namespace) -> None:
     if options.threads is not None:
         torch.set_num_threads(at_least_one("--threads", options.threads))
+    if options.busy:
+        Now.read = staticmethod(time.process_time)
     if options.config:
         task, *overrides = options.config
         if task not in TASKS:
@@ -85,6 +92,8 @@ def rows(part: str, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     cells, sets = chosen_cells(options.cell), options.set or list(FOLDERS)
     if part == "startup":
         return startup_rows(min(3, options.rounds), options.run)
+    if part == "loss":
+        return loss_rows(options.rounds)
     if part == "steps":
         return step_rows(cells, sets if options.data else one_of_each_task(sets), options.data, 3 * options.rounds)
     if part == "prediction":

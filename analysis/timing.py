@@ -6,6 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 
+class Now:
+    """The time by which everything is measured: that of the wall, or of this process on a machine with other work."""
+
+    read: Callable[[], float] = staticmethod(time.perf_counter)
+
+
 class Times(NamedTuple):
     """Seconds of all rounds of one way."""
 
@@ -31,9 +37,9 @@ def side_by_side(ways: Mapping[str, Callable[[], object]], rounds: int) -> dict[
     names = list(ways)
     for number in range(rounds):
         for name in reversed(names) if number % 2 else names:
-            started = time.perf_counter()
+            started = Now.read()
             ways[name]()
-            seconds[name].append(time.perf_counter() - started)
+            seconds[name].append(Now.read() - started)
     return {name: Times(taken) for name, taken in seconds.items()}
 
 
@@ -42,11 +48,11 @@ class Clock:
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
-        self.part, self.since = "other", time.perf_counter()
+        self.part, self.since = "other", Now.read()
 
     def switch(self, part: str) -> str:
         """Begin a part; the one before it."""
-        now = time.perf_counter()
+        now = Now.read()
         self.seconds[self.part] = self.seconds.get(self.part, 0.0) + now - self.since
         before, self.part, self.since = self.part, part, now
         return before

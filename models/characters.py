@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from models.dropout import Dropout
 from models.embedding import TokenEmbedding
 from models.encoder import Encoder
+from models.recurrence import LargestOfSteps, steps_of
 
 HASH_BASE, HASH_PRIME = 1_000_003, 2_147_483_647  # of the polynomial hash of n-grams
 
@@ -124,20 +125,17 @@ class ConvolutionalFeatures(CharacterFeatures):
 
     def without_padding(self, inputs: Tensor, mask: Tensor) -> Tensor:
         """The same with products of the n-grams inside words only: a batch is as wide as its longest word."""
-        words, length = mask.shape
-        widest = max(self.widths)
+        length, widest = mask.shape[1], max(self.widths)
         padded = F.pad(inputs * mask.unsqueeze(-1), (0, 0, 0, widest - 1)).flatten(0, 1)
-        word, character = mask.nonzero(as_tuple=True)
-        starts = word * (length + widest - 1) + character
+        steps = steps_of(tuple(mask.sum(dim=1).tolist()), length, (False,))
+        starts = steps.packed[0] // length * (length + widest - 1) + steps.packed[0] % length
         places = (starts.unsqueeze(1) + torch.arange(widest)).flatten()
         ngrams = padded.index_select(0, places).view(len(starts), -1)  # [n-grams, widest * E]
         activations = [
             F.linear(ngrams[:, : filters.weight[0].numel()], filters.weight.transpose(1, 2).flatten(1), filters.bias)
             for filters in cast(Iterable[nn.Conv1d], self.filters)
         ]
-        table = ngrams.new_zeros(words * length, self.output_size)
-        table = table.index_copy(0, word * length + character, torch.cat(activations, dim=1).to(table.dtype))
-        return torch.relu(table.unflatten(0, (words, length)).max(dim=1).values)
+        return LargestOfSteps.apply(torch.cat(activations, dim=1), steps)  # type: ignore[no-untyped-call]
 
     def max_over_time(self, activations: Tensor, mask: Tensor) -> Tensor:
         """The maximum over the n-grams that start inside the word, at least 0: ([W, F, C], [W, C]) -> [W, F]."""

@@ -130,6 +130,33 @@ class Layer(torch.autograd.Function):
         return None, None, by_inputs, *by_weights, *by_starts
 
 
+class LargestOfSteps(torch.autograd.Function):
+    """The maximum of every feature over the steps of a row, at least 0: [N, F] -> [B, F] in the order of the batch."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, steps: Steps) -> Tensor:
+        largest = values.new_zeros(steps.sentences, values.shape[1])
+        for step in steps.walk:
+            part = values[step.tokens]
+            torch.maximum(largest[: len(part)], part, out=largest[: len(part)])
+        ctx.steps = steps
+        ctx.save_for_backward(values, largest)
+        return torch.empty_like(largest).index_copy_(0, steps.order, largest)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        """Of equal values the first one has the gradient."""
+        values, largest = ctx.saved_tensors
+        left = gradient.index_select(0, ctx.steps.order).mul_(largest > 0)
+        by_values = torch.empty_like(values)
+        for step in ctx.steps.walk:
+            part, mine = values[step.tokens], by_values[step.tokens]
+            torch.mul(part == largest[: len(part)], left[: len(part)], out=mine)
+            left[: len(part)] -= mine
+        return by_values, None
+
+
 def state_buffer(start: Tensor, steps: Steps) -> Tensor:
     """Initial states [D, B, ...] and room for all others: [D, B + N + 1, ...]."""
     buffer = start.new_empty(len(start), steps.sentences + steps.tokens + 1, start.shape[2])

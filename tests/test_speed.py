@@ -1,5 +1,6 @@
 """Measurements of speed: the order of rounds, the division of time among parts, and what the command prints."""
 
+import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +23,7 @@ from models.encoder import Encoder
 def now(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """A time that passes only where a test says so."""
     moment = SimpleNamespace(seconds=0.0)
-    monkeypatch.setattr(timing.time, "perf_counter", lambda: moment.seconds)
+    monkeypatch.setattr(timing.Now, "read", lambda: moment.seconds)
     return moment
 
 
@@ -128,6 +129,13 @@ def test_a_wrong_option_is_explained(given: list[str], message: str, capsys: pyt
     with pytest.raises(SystemExit) as ended:
         command(*given)
     assert ended.value.code == 2 and message in capsys.readouterr().err
+
+
+def test_on_a_busy_machine_the_time_of_the_process_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timing.Now, "read", timing.Now.read)  # as it was after the test
+    monkeypatch.setattr(speed.time, "process_time", itertools.count(-1e9).__next__)
+    command("--busy", "--part", "limit", "--set", "ewt", "--size", "2", "--rounds", "1", "--threads", "1")
+    assert timing.Now.read() < 0
 
 
 @pytest.fixture
