@@ -274,9 +274,9 @@ def measure(sweep: Sweep, docs: Path) -> None:
 def body(options: argparse.Namespace) -> None:
     docs = Path(options.docs)
     (docs / "claims").mkdir(parents=True, exist_ok=True)
-    for sweep in chosen_sweeps(options.claims):
-        if not options.page:
-            measure(sweep, docs)
+    for sweep in [] if options.page else chosen_sweeps(options.claims):
+        measure(sweep, docs)
+        write_page(docs)  # after each one, in case the next is interrupted
     write_page(docs)
     log.info("written: %s", docs / "claims.md")
 
