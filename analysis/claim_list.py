@@ -7,9 +7,12 @@ job is missing. Nothing on the page is decided by hand.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from statistics import mean
+from textwrap import fill
 from typing import Any
 
 from matplotlib.axes import Axes
+
+from training.baselines import baseline_title
 
 Job = dict[str, Any]  # values of the swept keys, cell, status, test scores, history, rows of the recorder
 Jobs = list[Job]
@@ -121,6 +124,7 @@ def lines(axes: Axes, named: Iterable[tuple[str, dict[str, dict[str, float]]]], 
 
 def bars(axes: Axes, named: dict[str, float], **labels: Any) -> None:
     axes.bar(list(named), list(named.values()), width=0.6)
+    axes.tick_params(axis="x", labelsize=7)
     for place, value in enumerate(named.values()):
         axes.text(place, value, f"{value:.3g}", ha="center", va="bottom", fontsize=8)
     axes.set(**labels)
@@ -141,7 +145,7 @@ def draw_order(axes: Axes, jobs: Jobs) -> None:
         for name, mark in {"in order": False, "shuffled": True}.items()
     }
     for name, scores in only(jobs, data__shuffled=False)["test"].get("baselines", {}).items():
-        found[f"{name}\n(in order)"] = 100 * scores["accuracy"]
+        found[fill(baseline_title(name), 14)] = 100 * scores["accuracy"]
     bars(axes, found, ylabel="test accuracy, %", ylim=(0, 108))
 
 

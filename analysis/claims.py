@@ -193,11 +193,14 @@ def judged(claim: Claim, records: Records) -> tuple[str, str]:
 
 def draw(claim: Claim, records: Records, path: Path) -> bool:
     """The picture of a claim; False where not all of it is recorded."""
+    found = jobs_of(claim, records)
+    if not all(found):
+        return False
     figure = Figure(figsize=(6.4, 3.2), layout="constrained")
     axes = figure.subplots()
     try:
-        claim.draw(axes, *jobs_of(claim, records))
-    except (NotMeasuredError, IndexError):
+        claim.draw(axes, *found)
+    except NotMeasuredError:
         return False
     axes.grid(alpha=0.3)
     handles, labels = axes.get_legend_handles_labels()
