@@ -54,7 +54,8 @@ def sentences(rows: int) -> str:
 
 
 def captions(folder: Path, rows: int) -> str:
-    """A table of captions of equal images, each under a name of its own."""
+    """A table of captions of equal images, each under a name of its own, at most 500."""
+    rows = min(rows, 500)
     Image.new("RGB", (9, 7), "red").save(folder / "image.png")
     for row in range(rows):
         (folder / f"{row}.png").unlink(missing_ok=True)
