@@ -92,7 +92,8 @@ class Residual(nn.Module):
 class WordDetector(nn.Module):
     """Which words occur in the caption of an image, by its grid positions (Fang et al., 2015).
 
-    The score of a word is the largest of the positions, so that each learns to detect what it shows.
+    The score of a word is a smooth maximum of its scores s at all positions, log(mean(exp(s))) (Pinheiro & Collobert,
+    2015): at first all positions learn, later those that show what the word names.
 
     Args:
         input_size: D.
@@ -105,7 +106,7 @@ class WordDetector(nn.Module):
 
     def forward(self, outputs: Tensor, words: Tensor) -> Tensor:
         """The binary cross-entropy summed over words: ([B, G, D], [B, S] ids, 0 past the end) -> scalar."""
-        logits = self.output(outputs).amax(dim=1).float()
+        logits = self.output(outputs).float().logsumexp(dim=1) - math.log(outputs.shape[1])
         present = torch.zeros_like(logits).scatter_(1, words, 1.0)
         present[:, 0] = 0.0  # padding is no word
         return F.binary_cross_entropy_with_logits(logits, present, reduction="sum")

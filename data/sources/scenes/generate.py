@@ -21,7 +21,7 @@ UNSEEN = frozenset(
     {("red", "triangle"), ("green", "circle"), ("blue", "cross"), ("yellow", "square"), ("purple", "ring")}
 )
 UNSEEN_RATE = 0.5  # of the test scenes, those that show such a combination
-PAIR_RATE = 0.6  # of all scenes, those of two groups
+PAIR_RATE = 0.5  # of all scenes, those of two groups
 
 Fact = tuple[str, str, str]  # (shape, attribute, value), or (shape, relation, shape)
 Cell = tuple[int, int]  # row, column
