@@ -29,7 +29,7 @@ class ConvolutionalImageEncoder(ImageEncoder):
     Every layer is a 3 x 3 convolution, group normalisation (Wu & He, 2018), so that an image gives the same result in
     any batch, and ReLU; a layer that keeps size and number of features is residual. A learned vector of every position
     is added to the grid, because attention reads its positions without order (Xu et al., 2015). The vector of the whole
-    image is a linear function of the grid.
+    image, of one hidden layer over the grid, is added to every position, so that each knows what the others show.
 
     Args:
         input_size: H and W.
@@ -58,13 +58,19 @@ class ConvolutionalImageEncoder(ImageEncoder):
         positions = (input_size // stride) ** 2
         self.positions = nn.Parameter(torch.randn(positions, hidden_size) * hidden_size**-0.5)
         self.summary = nn.Sequential(
-            nn.Flatten(), nn.Linear(positions * hidden_size, hidden_size), nn.Tanh(), Dropout(dropout)
+            nn.Flatten(),
+            nn.Linear(positions * hidden_size, hidden_size),
+            nn.ReLU(),
+            nn.Linear(hidden_size, hidden_size),
+            nn.Tanh(),
+            Dropout(dropout),
         )
 
     def forward(self, images: Tensor) -> Encoding:
         pixels = images.permute(0, 3, 1, 2).to(self.positions.dtype) / 127.5 - 1
         grid = self.layers(pixels).flatten(2).transpose(1, 2) + self.positions
-        return Encoding(grid, self.summary(grid))
+        whole = self.summary(grid)
+        return Encoding(grid + whole.unsqueeze(1), whole)
 
 
 def layer(inputs: int, outputs: int, stride: int, groups: int) -> nn.Module:

@@ -154,7 +154,7 @@ PARTS = {
     "sentiment": ["pooling=max_mean", "codec.min_count=1"],
     "tagging": ["characters=ngrams_convolution", "head=crf"],
     "translation": ["codec.tokenizer.vocab_size=120", "model.decoder.hidden_size=8"],
-    "captioning": ["data.image_size=16", "model.encoder.channels=[8,8,8,8,8]", "model.decoder.hidden_size=8"],
+    "captioning": ["data.image_size=16", "model.encoder.channels=[8,8,8]", "model.decoder.hidden_size=8"],
 }
 
 
