@@ -271,10 +271,10 @@ def test_a_damaged_tokenizer_is_refused(copied: Callable, content: bytes | None)
 
 
 def with_first(change: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[dict], dict]:
-    """Weights of which the first is changed."""
+    """Weights of which the first matrix is changed."""
 
     def edit(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        name = min(tensors)
+        name = min(name for name, tensor in tensors.items() if tensor.dim() > 1)
         return {**tensors, name: change(tensors[name]).contiguous()}
 
     return edit
