@@ -30,7 +30,7 @@ class RunGroup:
         finished: the finished run of every seed.
         others: failed and unfinished runs.
         missing: seeds that other groups have and this one does not.
-        rank: 1 for the best mean.
+        rank: 1 for the best mean of all groups of two seeds or more; 0 for groups of one seed and of none.
     """
 
     key: tuple[Any, ...]
@@ -56,6 +56,11 @@ class RunGroup:
     def qualities(self) -> dict[int, float]:
         """The scores so that greater is better: minus the scores of an error."""
         return {seed: quality(self.metric, score) for seed, score in self.scores.items()}
+
+    @property
+    def mean_quality(self) -> float:
+        """The mean so that greater is better."""
+        return mean(self.qualities.values())
 
     @property
     def from_best(self) -> list[float]:
@@ -147,7 +152,7 @@ class ComparableGroups:
     @property
     def scored(self) -> list[RunGroup]:
         """Groups with a score, the best first."""
-        return sorted((group for group in self.groups if group.scores), key=lambda group: group.rank)
+        return sorted((group for group in self.groups if group.scores), key=lambda group: -group.mean_quality)
 
     @property
     def ordered(self) -> list[RunGroup]:
@@ -238,8 +243,8 @@ def comparable(key: tuple[Any, ...], groups: list[RunGroup], notes: list[str], b
 
 
 def rank(groups: Sequence[RunGroup]) -> None:
-    """Rank groups by their means; equal means share a rank."""
-    scored = sorted((group for group in groups if group.scores), key=lambda group: -mean(group.qualities.values()))
+    """Rank groups of several seeds by their means; equal means share a rank."""
+    scored = sorted((group for group in groups if len(group.scores) > 1), key=lambda group: -group.mean_quality)
     for place, group in enumerate(scored, start=1):
         tied = place > 1 and group.mean == scored[place - 2].mean
         group.rank = scored[place - 2].rank if tied else place

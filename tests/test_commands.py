@@ -137,6 +137,22 @@ def test_the_table_ends_with_the_sweep(running_sweep: Path, capsys: pytest.Captu
     assert ended.value.code == 2
 
 
+def test_the_table_follows_the_sweep_until_it_ends(
+    running_sweep: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (running_sweep / "multirun.yaml").unlink()
+    ends = {"b": "failed", "c": "out_of_memory"}
+
+    def next_job_ends(seconds: float) -> None:
+        name, status = ends.popitem()
+        result = {"schema": 1, "status": status, "task": "sentiment", "cell": "gru", "config_id": "x", "seed": 1}
+        (running_sweep / name / "result.json").write_text(json.dumps(result | {"reason": f"{status} it is"}))
+
+    monkeypatch.setattr(watch.time, "sleep", next_job_ends)
+    watch.main([str(running_sweep), "--interval", "0"])
+    assert "1 of 4 done, 3 failed" in capsys.readouterr().out and not ends
+
+
 @pytest.mark.parametrize(
     ("overrides", "count"),
     [(["seed=1,2,3", "cell=rnn,gru"], 6), (["seed=range(1,5)"], 4), (["seed=1"], 1), (["lr=interval(0,1)"], None)],

@@ -336,6 +336,7 @@ def test_one_seed_makes_no_claim(tmp_path: Path, capsys: pytest.CaptureFixture[s
         write_run(tmp_path / "rnn", "rnn", seed, 0.5 + seed / 100)
     assert headline_of(tmp_path).startswith("rnn scores 52.00")
     assert "too few seeds to compare with lstm and gru" in headline_of(tmp_path)
+    assert {group.name: group.rank for group in only(tmp_path).scored} == {"lstm": 0, "gru": 0, "rnn": 1}
 
 
 def test_groups_of_one_seed_are_drawn_and_not_compared_by_cost(tmp_path: Path) -> None:

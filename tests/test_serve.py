@@ -25,11 +25,12 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from data.errors import InputError
-from deployment import service, serving
+from deployment import service, serving, stress
 from deployment.batching import Batcher
 from deployment.guard import SECURITY, Limits
 from deployment.models import named
 from deployment.service import application
+from deployment.stress import answers, measure
 from tasks.serve import load
 from training.occlusion import MOST_PARTS, parts
 from training.predict import Predictor
@@ -450,6 +451,8 @@ def test_sigterm_answers_what_has_come_in_and_takes_nothing_new(start: Callable,
     process, port = start(f"run={saved['sentiment']}")
     body = json.dumps({"text": SENTENCE}).encode()
     waiting = [half_sent(port, body) for _ in range(3)]
+    asked = measure(stress.Options(url=f"http://127.0.0.1:{port}", clients=20, requests=100))
+    assert (asked["requests"], asked["lost"]) == (100, 0)
     kept = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     kept.request("GET", "/health")
     assert kept.getresponse().read() == b'{"status":"ok"}'  # what was sent before has been read by now
@@ -462,6 +465,15 @@ def test_sigterm_answers_what_has_come_in_and_takes_nothing_new(start: Callable,
         assert response.status == 200 and json.load(io.BytesIO(response.read()))["answers"]
     assert process.wait(60) == 0
     assert process.stderr.read() == ""
+
+
+def test_a_lost_or_wrong_answer_is_counted() -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        found = measure(stress.Options(url=f"http://127.0.0.1:{silent.getsockname()[1]}", clients=2, requests=3))
+    assert (found["requests"], found["lost"]) == (3, 3)
+    assert answers({"answers": {"lstm": [{"input": "a b"}]}}, "a b") and answers({"answers": [{"input": "a"}]}, "a")
+    assert not answers({"answers": {"lstm": [{"input": "b"}]}}, "a") and not answers({"answers": {}}, "a")
 
 
 def refuses(port: int) -> bool:
