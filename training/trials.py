@@ -1,7 +1,7 @@
 """Trials: hyperparameters drawn from a search space, the same points for every cell.
 
-Trial k is point k of a scrambled Sobol sequence (Owen, 1998) over all names of the space. A trial is a run like any
-other whose drawn values are part of its config. What the command line gives is not drawn.
+Trial k is point k of a scrambled low-discrepancy sequence (Owen, 1998) over all names of the space. A trial is a run
+like any other whose drawn values are part of its config. What the command line gives is not drawn.
 """
 
 import copy
@@ -85,11 +85,14 @@ def dimensions(search: Any) -> list[Dimension]:
     return [Dimension(str(name), entry) for name, entry in space.items()]
 
 
-def point(number: int, size: int, seed: int) -> list[float]:
-    """Point ``number`` of the scrambled Sobol sequence of a seed, with ``size`` coordinates from 0 to 1."""
+def point(number: int, size: int, seed: int, kind: str = "halton") -> list[float]:
+    """Point ``number`` of a scrambled sequence, ``halton`` or ``sobol``, with ``size`` coordinates from 0 to 1."""
     from scipy.stats import qmc  # imported by trials only
 
-    sequence = qmc.Sobol(size, scramble=True, seed=seed)
+    sequences = {"halton": qmc.Halton, "sobol": qmc.Sobol}
+    if kind not in sequences:
+        raise InputError(f"search.sequence={kind}: choose halton or sobol.")
+    sequence = sequences[kind](size, scramble=True, seed=seed)
     if number > 0:  # SciPy refuses to skip no point
         sequence.fast_forward(number)
     return [float(value) for value in sequence.random()[0]]
@@ -110,7 +113,7 @@ def with_trial(cfg: DictConfig, overrides: Sequence[str] = ()) -> DictConfig:
             return changed
         check_number(changed.trial)
         space, given = dimensions(search), given_keys(overrides)
-        position = point(changed.trial, len(space), search.seed)
+        position = point(changed.trial, len(space), search.seed, search.sequence)
         drawn = [(one, one.keys_in(changed, given), one.value(at)) for one, at in zip(space, position, strict=True)]
         for _, keys, value in drawn:
             for key in keys:
@@ -119,7 +122,12 @@ def with_trial(cfg: DictConfig, overrides: Sequence[str] = ()) -> DictConfig:
             changed[key] = DEFAULTS[key]
         used = {one.name: {**search.space[one.name], "keys": keys} for one, keys, _ in drawn if keys}
         keys = [key for _, names, _ in drawn for key in names]
-        changed.search = {"seed": search.seed, "space": used, "group": group_id(changed, keys, search)}
+        changed.search = {
+            "sequence": search.sequence,
+            "seed": search.seed,
+            "space": used,
+            "group": group_id(changed, keys, search),
+        }
     return changed
 
 
