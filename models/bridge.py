@@ -51,5 +51,5 @@ class ZeroBridge(Bridge):
     """Zeros: the decoder sees the source through attention only, and with ``decoder=plain`` not at all."""
 
     def forward(self, encoding: Encoding, mask: Tensor) -> tuple[Tensor, ...]:
-        batch = len(encoding.final_state)
+        batch = encoding.final_state.shape[0]
         return tuple(encoding.final_state.new_zeros(batch, size) for size in self.state_sizes)

@@ -40,7 +40,7 @@ class NoCharacters(CharacterEncoder):
     """Zeros: words are known by their own vectors only."""
 
     def forward(self, characters: Tensor, mask: Tensor) -> Tensor:
-        return torch.zeros(len(characters), self.output_size, device=characters.device)
+        return torch.zeros(characters.shape[0], self.output_size, device=characters.device)
 
 
 class CharacterFeatures(nn.Module, ABC):

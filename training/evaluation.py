@@ -11,12 +11,17 @@ class Evaluation(Protocol):
     """Scores of a task, the baselines that stand beside them, and what is written into the run folder."""
 
     tie_breakers: Sequence[str] = ()  # scores that rank epochs with equal values of ``trainer.metric``, in this order
+    hub_task: str = "other"  # what the Hugging Face hub calls the task
 
     def fit(self, train: Sequence[Any]) -> None:
         """Learn from the training split what scores depend on, such as the known words."""
 
     def score(self, hypotheses: Sequence[Any], examples: Sequence[Any]) -> dict[str, Any]:
         """Scores by name; the plain numbers among them go into the history, ``by_...`` into tables."""
+
+    def intervals(self, hypotheses: Sequence[Any], examples: Sequence[Any]) -> dict[str, tuple[float, float]]:
+        """95 % confidence intervals of scores that have any, by name."""
+        return {}
 
     def baselines(self, train: Sequence[Any], splits: Mapping[str, Sequence[Any]]) -> dict[str, dict[str, Scores]]:
         """Scores of simple models fitted on ``train``: for every split, by baseline and metric."""

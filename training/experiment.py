@@ -27,6 +27,7 @@ from training.recipe import has_recipe, read
 from training.recorder import Recorder
 from training.result import Result, environment
 from training.size import match_parameters
+from training.tracking import tracked, tracker_of
 from training.trainer import Trainer
 
 log = logging.getLogger(__name__)
@@ -55,6 +56,7 @@ def resolved(cfg: DictConfig) -> DictConfig:
 def train(cfg: DictConfig, directory: Path, result: Result) -> float:
     """From the config to a finished run folder; returns the validation score."""
     device = choose_device(cfg.device)
+    tracker = tracker_of(cfg)
     bound_kernel_cache()
     be_deterministic(device)
     torch.manual_seed(cfg.seed)
@@ -85,11 +87,19 @@ def train(cfg: DictConfig, directory: Path, result: Result) -> float:
     result.began = True
     corpus.codec.save(directory)
     write_text(directory / CONFIG, OmegaConf.to_yaml(cfg, resolve=True))
+    with tracked(tracker, result, cfg, trainer.history) as trainer.on_epoch:
+        return fit_and_score(cfg, trainer, result)
+
+
+def fit_and_score(cfg: DictConfig, trainer: Trainer, result: Result) -> float:
+    """Train, score, and write all that a run folder holds; returns the validation score."""
+    directory, device, evaluation, corpus = trainer.directory, trainer.device, trainer.evaluation, trainer.corpus
     fit(cfg, trainer, result)
     write_checksums(directory, corpus.codec)
 
     metrics, predictions = scored(trainer, evaluation, corpus)
     chosen = trainer.selection()
+    kernel = trainer.model.kernel_name(device, trainer.precision)
     memory = {"peak_memory_mb": peak_memory_mb(device), "precision": trainer.precision, "kernel": kernel}
     result.add(metrics=metrics, selection=chosen, training=trainer.summary() | memory)
     result.write("ok")  # the scores are safe before anything is drawn
@@ -97,7 +107,9 @@ def train(cfg: DictConfig, directory: Path, result: Result) -> float:
     if cfg.baselines:
         export(result, lambda: add_baselines(metrics, evaluation, corpus))
     last = list(predictions)[-1]
-    export(result, lambda: evaluation.write(directory, predictions[last], corpus.splits[last].examples))
+    examples = corpus.splits[last].examples
+    export(result, lambda: result.add(intervals={last: evaluation.intervals(predictions[last], examples)}))
+    export(result, lambda: evaluation.write(directory, predictions[last], examples))
     curve = directory / "learning_curve.png"
     export(result, lambda: learning_curve(trainer.history, chosen["metric"], trainer.progress.best_epoch, curve))
     return metrics["validation"][chosen["metric"]]
@@ -119,7 +131,7 @@ def trained_on(description: dict[str, Any]) -> dict[str, str]:
     return {split: digest for split, digest in description["sha256"].items() if split != "test"}
 
 
-def export(result: Result, write: Callable[[], None]) -> None:
+def export(result: Result, write: Callable[[], object]) -> None:
     """Write predictions or a picture; what fails is reported, and costs no score."""
     try:
         write()

@@ -32,6 +32,7 @@ NOT_THE_EXPERIMENT = (
     "trial",  # its values are in the config
     "search",
     "recorder",
+    "tracker",
 )
 NOT_THE_TRAINING = ("checkpoint_minutes", "checkpoint_steps")  # keys of ``trainer`` that change no result
 PATHS = (

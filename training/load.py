@@ -14,6 +14,7 @@ from torch import nn
 from data.corpus import Codec
 from data.errors import InputError, first_line, shorten
 from training.build import build
+from training.bundle import opened
 from training.checkpoint import load_weights
 from training.checksums import verify_checksums
 from training.folders import CONFIG, WEIGHTS
@@ -25,12 +26,18 @@ DEEPEST_CONFIG = 30  # nested nodes
 DTYPES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16", torch.int64: "I64", torch.bool: "BOOL"}
 
 
-def load(directory: Path, device: torch.device) -> tuple[DictConfig, Codec[Any], TaskModel]:
-    """The config, the codec and the model of a run, from its folder alone.
+def load(run: Path, device: torch.device) -> tuple[DictConfig, Codec[Any], TaskModel]:
+    """The config, the codec and the model of a run, from its folder or its bundle alone.
 
     Raises:
         InputError: a file of the folder is missing, damaged, or asks for what a run never needs.
     """
+    with opened(run) as directory:
+        return load_folder(directory, device)
+
+
+def load_folder(directory: Path, device: torch.device) -> tuple[DictConfig, Codec[Any], TaskModel]:
+    """``load`` from a folder."""
     cfg = load_config(directory)
     if not (directory / WEIGHTS).is_file():
         raise InputError(
@@ -48,17 +55,18 @@ def load(directory: Path, device: torch.device) -> tuple[DictConfig, Codec[Any],
     return cfg, codec, model.to(device).eval()
 
 
-def load_task(directory: Path) -> str:
-    """The name of the task of a run.
+def load_task(run: Path) -> str:
+    """The name of the task of a run, from its folder or its bundle.
 
     Raises:
         InputError: it is not a task of this suite.
     """
-    task = load_config(directory).get("task")
-    known = sorted(path.parent.name for path in TASKS.glob("*/predict.py"))
-    if task not in known:
-        raise InputError(f"{directory / CONFIG}: task={shorten(task)}: the tasks are {', '.join(known)}.")
-    return str(task)
+    with opened(run) as directory:
+        task = load_config(directory).get("task")
+        known = sorted(path.parent.name for path in TASKS.glob("*/predict.py"))
+        if task not in known:
+            raise InputError(f"{directory / CONFIG}: task={shorten(task)}: the tasks are {', '.join(known)}.")
+        return str(task)
 
 
 def load_model(cfg: DictConfig, sizes: dict[str, int], directory: Path) -> TaskModel:

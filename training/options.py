@@ -51,7 +51,7 @@ def parse(options: type[Options], arguments: Sequence[str], command: str, purpos
 
 def converted(key: str, value: str, hint: Any) -> Any:
     """A value as text, or as a whole number where the option is one."""
-    if hint is str:
+    if hint in (str, str | None):
         return value
     if value == "null" and hint is not int:
         return None

@@ -14,9 +14,10 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from data.errors import InputError
+from training.card import write_card
 from training.checkpoint import remove_checkpoints
 from training.device import memory_errors
-from training.experiment import resolved, sized_by_data, train
+from training.experiment import export, resolved, sized_by_data, train
 from training.folders import CHECKPOINTS, LOCK, cell_name, remove_empty_run, status_of, unfinished
 from training.identity import config_id, files_digest
 from training.interrupt import exit_code, stop_on_termination
@@ -114,6 +115,8 @@ def recorded(cfg: DictConfig, directory: Path, result: Result, in_sweep: bool = 
         raise
     result.add(test_scored_in_sweep=count_test_scores(directory.parent))
     result.write("ok")
+    export(result, lambda: write_card(directory))
+    result.write("ok")  # again: the card is made of it, and may have left a warning
     remove_checkpoints(directory)
     if not in_sweep:
         show(result.title, result.content, directory)

@@ -139,6 +139,7 @@ class Trainer:
         self.average = AveragedModel(self.model, multi_avg_fn=moving_average(decay)) if decay else None
         self.peak_rates = [group["lr"] for group in self.optimizer.param_groups]
         self.random_state: dict[str, Tensor] | None = None  # in which a resumed epoch goes on
+        self.on_epoch: Callable[[dict[str, Any]], None] = lambda row: None  # receives every row of the history
 
     def fit(self) -> None:
         """Train until the last epoch, the time limit or the end of ``patience``; leave the best weights in place."""
@@ -178,6 +179,7 @@ class Trainer:
         write_json_lines(self.directory / HISTORY, self.history)
         self.save()
         self.report(row, better)
+        self.on_epoch(row)
 
     @property
     def metrics(self) -> list[str]:

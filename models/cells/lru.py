@@ -59,10 +59,22 @@ class LRUCell(LinearCell):
         rotation = torch.polar(torch.exp(-torch.exp(self.nu)), torch.exp(self.theta))
         return rotation.expand(real.shape), torch.exp(self.log_gamma) * torch.complex(real, imaginary)
 
+    def step(self, projected: Tensor, state: State) -> State:
+        """In real numbers, since graphs for other programs have no complex ones."""
+        real, imaginary, _ = projected.float().chunk(3, dim=-1)
+        x, y = state[1].float().chunk(2, dim=-1)
+        radius, phase, gamma = torch.exp(-torch.exp(self.nu)), torch.exp(self.theta), torch.exp(self.log_gamma)
+        a, b = radius * torch.cos(phase), radius * torch.sin(phase)
+        parts = torch.cat([a * x - b * y + gamma * real, b * x + a * y + gamma * imaginary], dim=-1)
+        return self.outputs(projected, parts)
+
     def carry(self, state: State) -> Tensor:
         return torch.complex(*state[1].float().chunk(2, dim=-1))
 
     def states(self, projected: Tensor, carry: Tensor) -> State:
-        parts = torch.cat([carry.real, carry.imag], dim=-1)
+        return self.outputs(projected, torch.cat([carry.real, carry.imag], dim=-1))
+
+    def outputs(self, projected: Tensor, parts: Tensor) -> State:
+        """h' and x', from the real and the imaginary part of x'."""
         y = self.c(parts) + projected.chunk(3, dim=-1)[2]
         return F.glu(self.glu(F.gelu(y)), dim=-1), parts

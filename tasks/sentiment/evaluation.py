@@ -7,6 +7,7 @@ from typing import Any
 from data.classification import LabelledText, LabelPrediction
 from data.writing import write_json_lines
 from training.evaluation import Evaluation, Scores
+from training.intervals import accuracy_interval
 from training.metrics import (
     LENGTHS,
     accuracy_by,
@@ -25,6 +26,8 @@ METADATA_BOUNDS = (1, 2, 4, 6, 8, 10, 12, 16, 24, 32, 64)
 class SentimentEvaluation(Evaluation):
     """Accuracy, F1, and accuracy by length in words and by every metadata field of the data."""
 
+    hub_task = "text-classification"
+
     def fit(self, train: Sequence[LabelledText]) -> None:
         """Note which labels are known."""
         self.labels = {example.label for example in train}
@@ -42,6 +45,12 @@ class SentimentEvaluation(Evaluation):
             groups = [interval(example.metadata[field], METADATA_BOUNDS) for example in examples]
             scores[f"by_{field}"] = accuracy_by(groups, correct, intervals(METADATA_BOUNDS))
         return scores
+
+    def intervals(
+        self, hypotheses: Sequence[LabelPrediction], examples: Sequence[LabelledText]
+    ) -> dict[str, tuple[float, float]]:
+        correct = [hypothesis.label == example.label for hypothesis, example in zip(hypotheses, examples, strict=True)]
+        return {"accuracy": accuracy_interval(correct, [1] * len(correct))}
 
     def baselines(
         self, train: Sequence[LabelledText], splits: Mapping[str, Sequence[LabelledText]]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import chain
+from operator import eq
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from data.tagging import TaggedSentence
 from data.writing import write_json_lines, write_text
 from tasks.tagging.baselines import MostFrequentTag, any_word, capital_or_digit
 from training.evaluation import Evaluation, Scores
+from training.intervals import accuracy_interval
 from training.metrics import (
     LENGTHS,
     accuracy_by,
@@ -26,6 +28,8 @@ Tags = Sequence[str]
 
 class TaggingEvaluation(Evaluation):
     """Accuracy by word and by sentence, F1, and accuracy on known words, on unknown words and by length."""
+
+    hub_task = "token-classification"
 
     def fit(self, train: Sequence[TaggedSentence]) -> None:
         """Note which words and tags are known."""
@@ -45,6 +49,12 @@ class TaggingEvaluation(Evaluation):
             **({"unseen_labels": unseen} if unseen else {}),
             "by_length": accuracy_by(lengths, correct, intervals(LENGTHS)),
         }
+
+    def intervals(
+        self, hypotheses: Sequence[Tags], examples: Sequence[TaggedSentence]
+    ) -> dict[str, tuple[float, float]]:
+        correct = [sum(map(eq, tags, example.tags)) for tags, example in zip(hypotheses, examples, strict=True)]
+        return {"accuracy": accuracy_interval(correct, [len(example.tags) for example in examples])}
 
     def by_known(self, words: Sequence[str], correct: Sequence[bool]) -> dict[str, float]:
         """Accuracy on words that the training split has and on those it does not have, where there are any."""

@@ -8,6 +8,7 @@ from data.translation import SentencePair, Translation
 from data.writing import write_json_lines, write_text
 from training.bleu import AUTOMATIC, bleu_by, check_tokenization, choose_tokenization, translation_scores
 from training.evaluation import Evaluation, Scores
+from training.intervals import bleu_interval
 from training.metrics import interval, intervals
 from training.plots import attention_map
 from training.words import number_of_words
@@ -25,6 +26,7 @@ class TranslationEvaluation(Evaluation):
     """
 
     tie_breakers = ("chrf",)
+    hub_task = "translation"
 
     def __init__(self, attention_maps: int, max_pieces: int, tokenize: str | None = None) -> None:
         self.attention_maps, self.max_pieces = attention_maps, max_pieces
@@ -43,6 +45,12 @@ class TranslationEvaluation(Evaluation):
         lengths = [interval(number_of_words(example.source), LENGTHS) for example in examples]
         by_length = bleu_by(lengths, translations, references, intervals(LENGTHS), self.tokenization)
         return translation_scores(translations, references, self.tokenization) | {"by_length": by_length}
+
+    def intervals(
+        self, hypotheses: Sequence[Translation], examples: Sequence[SentencePair]
+    ) -> dict[str, tuple[float, float]]:
+        texts = [hypothesis.text for hypothesis in hypotheses]
+        return {"bleu": bleu_interval(texts, [example.target for example in examples], self.tokenization)}
 
     def baselines(
         self, train: Sequence[SentencePair], splits: Mapping[str, Sequence[SentencePair]]
