@@ -1,0 +1,44 @@
+"""The classifier as one graph: tokens and mask -> logits."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+
+from data.batch import Batch
+from deployment.onnx import Part, Run, TaskExport, tokenizer_files, tokenizer_settings
+
+AXES = {0: "batch", 1: "length"}
+
+
+class Graph(nn.Module):
+    """Token ids and mask [B, T] -> logits [B, labels]."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        return self.model(Batch(np.arange(0), tokens, mask, tokens[:, 0], mask[:, 0]))
+
+
+class SentimentExport(TaskExport):
+    """One graph, ``model``."""
+
+    def parts(self, batch: Batch) -> dict[str, Part]:
+        inputs = {"tokens": batch.tokens, "mask": batch.mask}
+        return {"model": Part(Graph(self.model), inputs, {"tokens": AXES, "mask": AXES}, ["logits"])}
+
+    def use(self, runs: Mapping[str, Run]) -> None:
+        self.model.forward = lambda batch: runs["model"](tokens=batch.tokens, mask=batch.mask)[0]
+
+    def vocabulary(self) -> dict[str, Any]:
+        return {
+            "tokenizer": tokenizer_settings(self.codec.tokenizer),
+            "symbols": self.codec.vocabulary.symbols,
+            "labels": self.codec.labels.symbols,
+        }
+
+    def files(self) -> dict[str, bytes]:
+        return tokenizer_files(self.codec.tokenizer, "tokenizer.model")
