@@ -130,7 +130,7 @@ class ConvolutionalFeatures(CharacterFeatures):
         steps = steps_of(tuple(mask.sum(dim=1).tolist()), length, (False,))
         starts = steps.packed[0] // length * (length + widest - 1) + steps.packed[0] % length
         places = (starts.unsqueeze(1) + torch.arange(widest)).flatten()
-        ngrams = padded.index_select(0, places).view(len(starts), -1)  # [n-grams, widest * E]
+        ngrams = padded.index_select(0, places).view(len(starts), widest * inputs.shape[2])
         activations = [
             F.linear(ngrams[:, : filters.weight[0].numel()], filters.weight.transpose(1, 2).flatten(1), filters.bias)
             for filters in cast(Iterable[nn.Conv1d], self.filters)

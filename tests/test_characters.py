@@ -44,3 +44,8 @@ def test_only_ngrams_inside_words_are_computed(monkeypatch: pytest.MonkeyPatch) 
     )
     ConvolutionalFeatures(5, widths=[2, 3], filters=4)(torch.randn(5, 9, 5), MASK)
     assert rows == [sum(LENGTHS)] * 2
+
+
+def test_a_batch_without_characters_has_zeros() -> None:
+    features = ConvolutionalFeatures(5, widths=[2, 3], filters=4)
+    assert features(torch.zeros(2, 1, 5), torch.zeros(2, 1, dtype=torch.bool)).eq(0).all()

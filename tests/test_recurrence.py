@@ -124,3 +124,9 @@ def test_steps_hold_every_token_once_and_no_padding() -> None:
     for packed, padded in zip(steps.packed, steps.padded, strict=True):
         assert sorted(packed.tolist()) == MASK.flatten().nonzero().flatten().tolist()
         assert padded[~MASK.flatten()].eq(len(LENGTHS) + sum(LENGTHS)).all()
+
+
+def test_a_batch_without_tokens_keeps_its_state(make: Callable[[], FusedCell]) -> None:
+    state = (torch.randn(2, 5),)
+    outputs, final = make().scan(torch.zeros(2, 1, 7), torch.zeros(2, 1, dtype=torch.bool), state)
+    assert outputs.eq(0).all() and torch.equal(final[0], state[0])
