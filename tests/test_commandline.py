@@ -12,8 +12,9 @@ from omegaconf import OmegaConf
 from processes import command
 
 from data.errors import InputError
-from training.commandline import check, check_data, explain, overrides_in, parts
+from training.commandline import check, check_data, explain, overrides_in
 from training.help import KEY_LINE, commands, composed, help_text
+from training.overrides import split_override
 from training.sweep_progress import number_of_jobs, time_left, varied_keys
 from training.sweep_table import job_title
 
@@ -147,7 +148,7 @@ def test_a_value_that_needs_quotes_is_shown_in_quotes_that_work(name: str) -> No
         check("sentiment", [quoted])
         override = quoted
     assert composed("sentiment", "data=files", override).data.train == name
-    assert parts(override)[1] == "data.train"
+    assert split_override(override)[1] == "data.train"
 
 
 def test_several_values_that_need_quotes_are_quoted_one_by_one() -> None:

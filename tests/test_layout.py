@@ -3,6 +3,8 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -20,8 +22,13 @@ ALLOWED = {
 FILES = [path for package in ALLOWED for path in sorted((ROOT / package).rglob("*.py"))]
 
 
+@cache
+def parse(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def imports(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parse(path)):
         if isinstance(node, ast.ImportFrom) and node.module:
             yield node.module
         elif isinstance(node, ast.Import):
@@ -37,6 +44,27 @@ def test_imports_point_one_way(path: Path) -> None:
         assert top not in ALLOWED or top in ALLOWED[package], f"{package} may not import {name}"
         if package == "tasks" and top == "tasks" and inner and (ROOT / "tasks" / inner[0]).is_dir():
             assert inner[0] == task, f"{path.name} reaches into another task: {name}"
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imported_modules(path: Path, modules: set[str]) -> set[str]:
+    """The modules of the suite that a file imports, also those that it imports from their package by name."""
+    names = {alias.name for node in ast.walk(parse(path)) if isinstance(node, ast.Import) for alias in node.names}
+    for node in ast.walk(parse(path)):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            inner = {f"{node.module}.{alias.name}" for alias in node.names} & modules
+            names |= inner or {node.module}
+    return names & modules - {module_name(path)}
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    modules = {module_name(path) for path in FILES}
+    graph = {module_name(path): imported_modules(path, modules) for path in FILES}
+    TopologicalSorter(graph).prepare()  # raises CycleError, which lists the files
 
 
 def test_no_room_for_odds_and_ends() -> None:

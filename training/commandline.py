@@ -21,6 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 from data.errors import InputError
 from training.help import CONF, commands, composed, help_text, offered
 from training.interrupt import exit_code, stop_on_termination
+from training.overrides import join_override, split_override
 from training.waiting import choose_wait_policy
 
 PRINTS_ONLY = re.compile(r"(--cfg|-c|--info|-i|--resolve|--package|--hydra-help|--version|--shell-completion|-sc)\b")
@@ -94,7 +95,7 @@ def overrides_in(arguments: list[str]) -> list[str]:
 def check(task: str, overrides: list[str], sweep: bool = False) -> None:
     """Refuse options that do not exist, and keys that nothing reads; of a sweep, before its first job."""
     for override in overrides:
-        sign, key, value = parts(override)
+        sign, key, value = split_override(override)
         check_grammar(override, sweep)
         if (CONF / key).is_dir() and "/" not in key:
             check_options(task, sign, key, value)
@@ -102,21 +103,9 @@ def check(task: str, overrides: list[str], sweep: bool = False) -> None:
             check_added(task, key)
 
 
-def parts(override: str) -> tuple[str, str, str | None]:
-    """The sign (``+``, ``++``, ``~`` or none), the key and the value of an override; None where there is no value."""
-    rest = override.lstrip("+~")
-    key, equals, value = rest.partition("=")
-    return override.removesuffix(rest), key, value if equals else None
-
-
-def override_of(sign: str, key: str, value: str | None) -> str:
-    """An override in one piece again."""
-    return f"{sign}{key}" if value is None else f"{sign}{key}={value}"
-
-
 def check_grammar(override: str, sweep: bool) -> None:
     """Hydra's grammar reads some characters as its own; the message shows the override in quotes."""
-    sign, key, value = parts(override)
+    sign, key, value = split_override(override)
     if value is None:
         if sign != "~":
             raise InputError(f"'{override}' is no option: write key=value, for instance seed=2.")
@@ -142,10 +131,11 @@ def check_options(task: str, sign: str, group: str, value: str | None) -> None:
         raise InputError(f"{sign}{group}: {task} has no such part. {suggestion(group, default)}")
     names = offered(task, group, default[group])
     if sign == "+":
-        raise InputError(f"{override_of(sign, group, value)}: {group} has a value already; write {group}={value or ''}")
+        given = join_override(sign, group, value)
+        raise InputError(f"{given}: {group} has a value already; write {group}={value or ''}")
     if sign == "~" or value in ("null", ""):
         if default[group] is not None:
-            raise InputError(f"{override_of(sign, group, value)}: {task} needs one of {', '.join(names)}.")
+            raise InputError(f"{join_override(sign, group, value)}: {task} needs one of {', '.join(names)}.")
         return
     for name in (value or "").split(","):
         if not re.fullmatch(r"[\w/.-]+", name):  # a form of Hydra's own: choice(...), glob(...), a list
@@ -156,7 +146,7 @@ def check_options(task: str, sign: str, group: str, value: str | None) -> None:
 
 def check_data(task: str, overrides: list[str]) -> None:
     """Refuse a data option without the keys that it needs; the message shows a whole command."""
-    given = {key: value or "" for _, key, value in map(parts, overrides)}
+    given = {key: value or "" for _, key, value in map(split_override, overrides)}
     for name in given.get("data", "").split(","):
         path = CONF / "data" / f"{name}.yaml"
         if not re.fullmatch(r"\w+", name) or not path.is_file():
@@ -235,7 +225,7 @@ def explain(task: str, overrides: list[str], error: Exception) -> str:
         return f"{group}={name}: there is no such option. {suggestion(name, error.options or [])}"
     if isinstance(error, ConfigCompositionException | OverrideParseException | OmegaConfBaseException):
         for override in overrides:
-            key = parts(override)[1]
+            key = split_override(override)[1]
             if f"'{key}'" in str(error).splitlines()[0] and not (CONF / key).is_dir():
                 return f"{override}: there is no such key. {suggestion(key, known_names(task, overrides, override))}"
     return first_line(error)
@@ -243,7 +233,8 @@ def explain(task: str, overrides: list[str], error: Exception) -> str:
 
 def known_names(task: str, overrides: list[str], wrong: str) -> list[str]:
     """What the command line might have meant: the names of its config without the override that is wrong."""
-    choices = [text for text in overrides if text != wrong and (CONF / parts(text)[1]).is_dir() and "," not in text]
+    others = [text for text in overrides if text != wrong and "," not in text]
+    choices = [text for text in others if (CONF / split_override(text)[1]).is_dir()]
     try:
         return names_of(composed(task, *choices))
     except (HydraException, OmegaConfBaseException):

@@ -14,8 +14,8 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from data.errors import InputError, shorten
-from training.commandline import parts
 from training.identity import CONF, SHORT, config_id
+from training.overrides import split_override
 
 DIGITS = 4  # significant digits of a drawn number
 LARGEST = 10_000  # trials
@@ -148,7 +148,7 @@ def group_id(cfg: DictConfig, drawn: Sequence[str], search: DictConfig) -> str:
 
 def given_keys(overrides: Sequence[str]) -> list[str]:
     """The keys, not the groups, that a command line gives values for."""
-    keys = [parts(override)[1] for override in overrides]
+    keys = [split_override(override)[1] for override in overrides]
     return [key for key in keys if not (CONF / key).is_dir()]
 
 
