@@ -7,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from training import fonts, plots
-from training.fonts import LONGEST, characters, drawable, families_for, installed
+from training.fonts import LONGEST, characters, drawable, families_for, installed, readable
 from training.plots import attention_map, confusion_matrix, learning_curve
 
 MISSING = "\U000e0100\U0010fffd"  # in no font
@@ -126,3 +126,9 @@ def test_the_learning_curve_marks_the_epoch_kept(figures: list[Figure], tmp_path
     assert (list(score.lines[1].get_xdata()), list(score.lines[1].get_ydata())) == ([2], [2])
     learning_curve([], "bleu", 0, tmp_path / "none.png")
     assert (tmp_path / "none.png").stat().st_size > 0
+
+
+def test_a_readable_text_keeps_its_lines_and_its_length() -> None:
+    text = "there are two big green triangles\n(two large green triangles to the right)"
+    assert readable(text)[0] == text
+    assert readable("a \ue000\nb")[0] == "a ?\nb"

@@ -38,6 +38,13 @@ def drawable(names: Sequence[str]) -> Labels:
     return Labels(distinct(texts), families, {t: n for t, n in zip(distinct(texts), names, strict=True) if t != n})
 
 
+def readable(text: str) -> tuple[str, list[str]]:
+    """A text of one line or more, with ``?`` for characters that no installed font has, and its font families."""
+    families = families_for({character for character in text if not character.isspace()})
+    covered = {character for family in families for character in characters(family)}
+    return "".join(c if c.isspace() or c in covered else "?" for c in text), families
+
+
 def distinct(texts: Sequence[str]) -> list[str]:
     """The same texts, with a number behind every one that was there before."""
     found: list[str] = []

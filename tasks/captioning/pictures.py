@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from data.captioning import Caption
-from training.fonts import drawable
+from training.fonts import readable
 from training.plots import save
 
 COLUMNS = 4
@@ -26,7 +26,7 @@ def caption_sheet(shown: Sequence[tuple[Any, str, str]], path: Path) -> None:
     figure, grid = sheet(rows, height=3.5)
     for axes, (image, caption, reference) in zip(grid, shown, strict=False):
         axes.imshow(thumbnail(image))
-        title(axes, f"{wrapped(caption)}\n({wrapped(reference)})")
+        title(axes, f"{wrapped(caption)}\n{wrapped(f'({reference})')}")
     figure.suptitle("predicted captions (in brackets: a reference)", fontsize=10)
     save(figure, path)
 
@@ -60,8 +60,8 @@ def sheet(rows: int, height: float) -> tuple[Figure, Sequence[Axes]]:
 
 def title(axes: Axes, text: str) -> None:
     """Text over an image, in fonts that have its characters."""
-    labels = drawable([text])
-    axes.set_title(labels.texts[0], fontsize=8, parse_math=False, fontfamily=labels.families)
+    shown, families = readable(text)
+    axes.set_title(shown, fontsize=8, parse_math=False, fontfamily=families)
 
 
 def wrapped(text: str) -> str:
