@@ -28,7 +28,6 @@ from analysis.command import command_parser, run_command
 from data.errors import InputError
 from data.writing import write_json, write_text
 from training.build import build
-from training.experiment import resolved
 from training.folders import HISTORY, RESULT
 from training.identity import config_id
 
@@ -99,7 +98,7 @@ def record(sweep: Sweep) -> dict[str, Any] | None:
     found, results = [], []
     for values, cfg in jobs(sweep):
         seed = cfg.seed
-        place = contents.get((config_id(resolved(cfg)), seed))
+        place = contents.get((config_id(cfg), seed))
         if place is not None and place[1]["status"] in ("ok", "diverged"):
             found.append(job(values, cfg, *place))
             results.append(place[1])
