@@ -102,12 +102,16 @@ SMALL = [
 
 
 @pytest.fixture
-def launch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Path]]:
+def launch(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., Path]]:
     """``launch(task, *overrides, folder=...)``: a small run in this process, as the command line starts it.
 
-    With ``mode=RunMode.MULTIRUN`` it is a job of a sweep. Its pictures are empty files, as drawing takes longest.
+    With ``mode=RunMode.MULTIRUN`` it is a job of a sweep. Its pictures are empty files, as drawing takes longest, but
+    for tests that are marked ``draws``.
     """
-    monkeypatch.setattr("training.plots.save", lambda figure, path: path.touch())
+    if request.node.get_closest_marker("draws") is None:
+        monkeypatch.setattr("training.plots.save", lambda figure, path: path.touch())
 
     def start(task: str, *overrides: str, folder: str = "run", mode: RunMode = RunMode.RUN) -> Path:
         from training.run import run

@@ -149,6 +149,7 @@ def test_every_diagnostic_is_learned_from_a_batch(composed: Callable, diagnostic
 
 
 @pytest.mark.parametrize("diagnostic", ["adding", "copy", "permutations5"])
+@pytest.mark.draws
 def test_a_run_writes_scores_by_distance_beside_chance(launch: Callable, diagnostic: str) -> None:
     folder = launch("memory", f"data={diagnostic}", *FEW, "trainer.max_epochs=1", "baselines=true")
     scores = json.loads((folder / "result.json").read_text())["metrics"]["test"]

@@ -132,6 +132,7 @@ def test_saturated_gates_are_counted_without_padding(composed: Callable) -> None
 
 
 @pytest.mark.parametrize("task", TEXT_TASKS)
+@pytest.mark.draws
 def test_a_run_with_a_recorder_trains_the_same_bits(launch: Callable, task: str) -> None:
     given = [*FEW, *OPTIONS.get(task, [])]
     off, on = launch(task, *given, folder="off"), launch(task, *given, "recorder=states", folder="on")

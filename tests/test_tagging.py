@@ -242,6 +242,7 @@ def test_scores_by_word_sentence_and_what_is_known() -> None:
     assert "accuracy_unknown" not in known_alone
 
 
+@pytest.mark.draws
 def test_a_run_leaves_what_the_official_evaluation_reads(launch: Callable[..., Path], treebank: Path) -> None:
     folder = launch(
         "tagging",

@@ -101,6 +101,7 @@ def result(folder: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", TRACKERS)
+@pytest.mark.draws
 def test_a_tracker_has_what_the_run_folder_has(
     launch: Callable, files: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
