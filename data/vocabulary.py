@@ -83,7 +83,7 @@ class Vocabulary:
             symbols = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError):
             raise InputError(f"{path} is missing or is not JSON: the run folder is damaged.") from None
-        if not isinstance(symbols, list) or not all(isinstance(symbol, str) for symbol in symbols):
+        if not isinstance(symbols, list) or not symbols or not all(isinstance(symbol, str) for symbol in symbols):
             raise InputError(f"{path} is not a list of symbols: the run folder is damaged.")
         vocabulary = cls(symbols)
         if len(vocabulary.symbols) - len(vocabulary.ids) not in (0, len(SPECIALS)):

@@ -37,7 +37,7 @@ def test_the_run_folder_keeps_its_contract(launch: Callable, files: list[str]) -
     folder = launch("sentiment", *files)
     assert {path.name for path in folder.iterdir()} == {
         "config.yaml", "history.jsonl", "model.safetensors", "vocabulary.json", "labels.json", "predictions.jsonl",
-        "learning_curve.png", "confusion_matrix.png", "result.json", "checksums.json",
+        "learning_curve.png", "confusion_matrix.png", "result.json", "checksums.json", "README.md",
     }  # fmt: skip
     found = result(folder)
     assert found["schema"] == 1 and found["status"] == "ok"

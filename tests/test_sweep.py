@@ -183,7 +183,7 @@ def test_a_sweep_from_the_command_line(files: list[str], tmp_path: Path) -> None
     ]
     assert re.fullmatch(r"job 1 of 4: rnn, lr 0.01: accuracy \d+\.\d in \d+ s; about \d+ min left", lines[0])
     assert re.fullmatch(r"job 4 of 4: gru, lr 1e\+30: diverged in \d+ s", lines[3])
-    table = done.stdout.rpartition("Means over seeds")[0]
+    table = done.stdout.partition("┏")[2].rpartition("Means over seeds")[0]
     assert done.stdout.count("┏") == 1 and table.index("gru, lr 0.01") < table.index("diverged")
     folders = sorted(path for path in (tmp_path / "sweep").iterdir() if path.is_dir())
     assert [path.name.split("-")[0] for path in folders] == ["gru", "gru", "rnn", "rnn"]
