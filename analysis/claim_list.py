@@ -260,8 +260,8 @@ def judge_forgetting(jobs: Jobs) -> tuple[str, str]:
     found = groups(only(jobs, cell="rnn"), "by_distance")
     group, whole = reach(only(jobs, cell="rnn"))
     last = list(found)[-1]
-    reach = "at no distance" if group == "none" else f"up to distance {group}"
-    number = f"rnn at least {percent(GOOD)} {reach}; {percent(found[last]['accuracy'])} at {last}"
+    distance = "at no distance" if group == "none" else f"up to distance {group}"
+    number = f"rnn at least {percent(GOOD)} {distance}; {percent(found[last]['accuracy'])} at {last}"
     return number, FAILS if whole else HOLDS
 
 
