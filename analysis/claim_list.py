@@ -510,8 +510,8 @@ CLAIMS = (
         "BLEU of the encoder-decoder is more than 10 above that of a tagger of the same size of data that predicts one "
         "German word per English word.",
         (
-            Sweep("translation", "translation", (LANGUAGE, "trainer.max_epochs=6", "seed=1", "beam=1", *FAST)),
-            Sweep("tagging", "tagging", (LANGUAGE, "trainer.max_epochs=6", "seed=1", "+data.translated=true", *FAST)),
+            Sweep("translation", "translation", (LANGUAGE, "trainer.max_epochs=20", "seed=1", "beam=1", *FAST)),
+            Sweep("tagging", "tagging", (LANGUAGE, "trainer.max_epochs=20", "seed=1", "+data.translated=true", *FAST)),
         ),
         judge_lengths,
         draw_lengths,
@@ -527,7 +527,7 @@ CLAIMS = (
                 (
                     "data.sizes={train: 8000, validation: 300, test: 1500}",
                     "+data.joined=4",
-                    "trainer.max_epochs=6",
+                    "trainer.max_epochs=12",
                     "decoder=plain,luong",
                     "beam=1",
                     *FAST,

@@ -6,7 +6,7 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 
-from data.errors import InputError
+from training.options import one_sentence
 
 
 def command_parser(name: str, description: str | None) -> argparse.ArgumentParser:
@@ -23,19 +23,14 @@ def run_command(
 ) -> None:
     """Parse the arguments and run a command.
 
-    The exit code is 0 on success, 1 if ``body`` returns False, and 2 after an ``InputError``, whose message is printed.
+    The exit code is 0 on success, 1 if ``body`` returns False; of errors see ``one_sentence``.
     ``body`` finds the command line in ``command``.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     options = parser.parse_intermixed_args(arguments)
     options.command = f"{parser.prog} {shlex.join(arguments)}"
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
+    with one_sentence():
         passed = body(options)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)
     if passed is False:
         sys.exit(1)

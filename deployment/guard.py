@@ -132,7 +132,7 @@ def error_response(status: int, reason: str, headers: Any = None) -> JSONRespons
 
 
 def refusal(error: Exception, limits: Limits) -> RefusedError:
-    """What a client is told of an error. Of one that nobody expected, the log has the type and the place alone."""
+    """The answer to a client after an error. Of an unexpected one, the log has the type and the place alone."""
     if isinstance(error, RefusedError):
         return error
     if isinstance(error, TimeoutError):

@@ -10,8 +10,8 @@ from pathlib import Path
 from types import FrameType
 
 from data.errors import InputError
-from training.options import option, parse
-from training.predict import Predictor, stop
+from training.options import one_sentence, option, parse
+from training.predict import Predictor
 from training.waiting import choose_wait_policy
 
 Load = Callable[[str, str], Predictor]  # (run folder, device) -> its predictor
@@ -40,17 +40,13 @@ class Options:
 def main(load: Load, purpose: str | None) -> None:
     """Serve the runs of the command line until SIGTERM or Ctrl-C; errors are one sentence, without a traceback."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    try:
+    with one_sentence():
         options = parse(Options, sys.argv[1:], COMMAND, (purpose or "").strip())
         choose_wait_policy()  # before torch is imported
         check_packages()
         listener = listen(options.host, options.port)
         with listener:
             serve(options, load, listener)
-    except InputError as error:
-        stop(f"error: {error}", 2)
-    except KeyboardInterrupt:
-        stop("", 130)
 
 
 def check_packages() -> None:

@@ -17,9 +17,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from data.errors import InputError
-from training.options import option, parse
-from training.predict import stop
+from training.options import one_sentence, option, parse
 
 WORDS = ["the", "film", "is", "not", ",", "as", "far", "as", "I", "can", "see", "dull", "warm", "never", "a"]
 LONGEST = 20  # words of a text
@@ -92,10 +90,8 @@ def measure(options: Options) -> dict[str, Any]:
 
 
 def main() -> None:
-    try:
+    with one_sentence():
         found = measure(parse(Options, sys.argv[1:], "python -m deployment.stress", (__doc__ or "").strip()))
-    except InputError as error:
-        stop(f"error: {error}", 2)
     print(json.dumps(found))
     if found["lost"]:
         sys.exit(1)

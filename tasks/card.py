@@ -8,8 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from data.errors import InputError
-from training.options import option, parse
+from training.options import one_sentence, option, parse
 
 
 @dataclass
@@ -35,8 +34,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
+    with one_sentence():
         main()
-    except (InputError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)

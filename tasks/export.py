@@ -13,7 +13,7 @@ from typing import Any
 
 from data.errors import InputError
 from tasks import load
-from training.options import option, parse
+from training.options import one_sentence, option, parse
 
 HERE = Path(__file__).parent
 
@@ -76,8 +76,5 @@ def show(report: dict[str, Any], folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    try:
+    with one_sentence():
         main()
-    except (InputError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)

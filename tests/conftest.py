@@ -6,6 +6,7 @@ import signal
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -177,6 +178,35 @@ def save_run(task: str, folder: Path) -> None:
     save_weights(build(cfg.model, **corpus.sizes), folder)
     (folder / training.folders.CONFIG).write_text(OmegaConf.to_yaml(cfg, resolve=True))
     write_checksums(folder, codec)
+
+
+@pytest.fixture
+def stopped(launch: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """``stopped(task, *overrides, batches=N)``: a run that ends after N batches of its second epoch, as by Ctrl-C.
+
+    With ``batches=0`` it ends before the first; otherwise a checkpoint must be due then.
+    """
+    from training.trainer import Trainer
+
+    def start(task: str, *overrides: str, batches: int = 0, **options: str) -> None:
+        save, train_epoch = Trainer.save, Trainer.train_epoch
+
+        def save_and_stop(trainer: Trainer) -> None:
+            save(trainer)
+            if trainer.progress.epoch == 1 and trainer.totals.batches == batches > 0:
+                raise KeyboardInterrupt
+
+        def stop_or_train(trainer: Trainer) -> dict[str, Any]:
+            if trainer.progress.epoch == 1 and batches == 0:
+                raise KeyboardInterrupt
+            return train_epoch(trainer)
+
+        with monkeypatch.context() as patch, pytest.raises(SystemExit):
+            patch.setattr(Trainer, "save", save_and_stop)
+            patch.setattr(Trainer, "train_epoch", stop_or_train)
+            launch(task, *overrides, **options)
+
+    return start
 
 
 @pytest.fixture(scope="session")

@@ -125,7 +125,7 @@ def test_groups_that_differ_in_their_files_are_named_by_them(tmp_path: Path) -> 
         folder = write_run(tmp_path, "lstm", 1, 0.8, data=data)
         config = yaml.safe_load((folder / "config.yaml").read_text())
         content = json.loads((folder / "result.json").read_text())
-        config["data"] |= {"name": "csv", "train": f"/home/me/{place}"}
+        config["data"] |= {"name": "csv", "train": f"../films/{place}"}
         content["data"]["name"] = "csv"
         (folder / "config.yaml").write_text(yaml.safe_dump(config))
         (folder / "result.json").write_text(json.dumps(content))

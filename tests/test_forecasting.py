@@ -36,7 +36,6 @@ from training.loss import pinball
 from training.predict import main
 from training.recipe import read
 from training.summary import compared_with_baselines, percent
-from training.trainer import Trainer
 
 QUICK = ["data.number=4", "data.length=120", "data.horizon=3", "codec.window=24", "model.num_features=8"]
 QUICK += ["data.stride=4", "data.test_stride=3", "evaluation.pictures=2"]
@@ -433,19 +432,10 @@ def test_the_lowest_error_selects_the_weights(launch: Callable) -> None:
     assert result["metrics"]["validation"]["mase"] == pytest.approx(min(scores), rel=1e-4)
 
 
-def test_a_run_that_is_stopped_goes_on_to_the_same_bits(launch: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_is_stopped_goes_on_to_the_same_bits(launch: Callable, stopped: Callable) -> None:
     given = [*QUICK, "trainer.checkpoint_steps=2", "trainer.max_epochs=2", "model.dropout=0.2"]
     whole = launch("forecasting", *given, folder="whole")
-    original = Trainer.save
-    with monkeypatch.context() as patch, pytest.raises(SystemExit):
-
-        def save(trainer: Trainer) -> None:
-            original(trainer)
-            if trainer.progress.epoch == 1 and trainer.totals.batches == 4:
-                raise KeyboardInterrupt
-
-        patch.setattr(Trainer, "save", save)
-        launch("forecasting", *given, folder="cut")
+    stopped("forecasting", *given, batches=4, folder="cut")
     cut = launch("forecasting", *given, "resume=true", folder="cut")
     assert (cut / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
 

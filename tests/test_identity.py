@@ -15,7 +15,7 @@ from training import identity
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.folders import CHECKPOINTS, job_name
 from training.identity import config_id, files_digest, option_name
-from training.trainer import Trainer
+from training.sweep import set_aside
 
 SIZES = ("model.encoder.hidden_size", "model.decoder.hidden_size")
 
@@ -154,6 +154,15 @@ def test_a_sweep_runs_again_what_was_run_on_other_data_or_for_other_scores(
     assert "test" not in result(tmp_path / "sweep" / "job")["metrics"]
 
 
+def test_results_of_one_job_that_end_in_the_same_second_are_all_kept(tmp_path: Path) -> None:
+    for score in (0.5, 0.6, 0.7):
+        (tmp_path / "job").mkdir(exist_ok=True)
+        content = {"status": "ok", "ended": "2026-11-25T12:12:34+00:00", "score": score}
+        (tmp_path / "job" / "result.json").write_text(json.dumps(content))
+        set_aside(tmp_path / "job")
+    assert sorted(result(folder)["score"] for folder in tmp_path.glob("job-before-*")) == [0.5, 0.6, 0.7]
+
+
 def test_a_search_counts_how_often_it_scored_the_test_split(launch: Callable, files: list[str], tmp_path: Path) -> None:
     for seed in (1, 2):
         folder = launch("sentiment", *files, "trainer.max_epochs=1", f"seed={seed}", folder=f"sweep/{seed}")
@@ -162,31 +171,17 @@ def test_a_search_counts_how_often_it_scored_the_test_split(launch: Callable, fi
     assert result(folder)["test_scored_in_sweep"] == 2
 
 
-def stopped(launch: Callable, files: list[str], monkeypatch: pytest.MonkeyPatch, *options: str) -> None:
-    """A run that is stopped at the beginning of its second epoch."""
-    original = Trainer.train_epoch
-
-    def stop(trainer: Trainer) -> dict:
-        if trainer.progress.epoch:
-            raise KeyboardInterrupt
-        return original(trainer)
-
-    with monkeypatch.context() as patch, pytest.raises(SystemExit):
-        patch.setattr(Trainer, "train_epoch", stop)
-        launch("sentiment", *files, *options)
-
-
 @pytest.mark.parametrize("change", ["labels", "words"])
 def test_other_data_are_refused_and_the_first_run_stays_resumable(
     launch: Callable,
     files: list[str],
     reviews: Path,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    stopped: Callable,
     caplog: pytest.LogCaptureFixture,
     change: str,
 ) -> None:
-    stopped(launch, files, monkeypatch)
+    stopped("sentiment", *files)
     before = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir() if path.suffix != ".log"}
     train = (reviews / "train.jsonl").read_text()
     other = reviews / "other.jsonl"
@@ -208,7 +203,7 @@ def test_other_data_are_refused_and_the_first_run_stays_resumable(
 
 @pytest.mark.parametrize("task", TASKS)
 def test_a_run_that_is_stopped_within_an_epoch_goes_on_to_the_same_bits(
-    launch: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, task: str
+    launch: Callable, stopped: Callable, task: str
 ) -> None:
     sizes = ["data.sizes={train: 60, validation: 10, test: 10}", "trainer.max_epochs=2", "trainer.average_decay=0.9"]
     sampled = ["codec.tokenizer.vocab_size=120", "codec.sampling_alpha=0.3", "model.decoder.hidden_size=8", "beam=1"]
@@ -216,16 +211,7 @@ def test_a_run_that_is_stopped_within_an_epoch_goes_on_to_the_same_bits(
     own = {"translation": sampled, "captioning": images}
     options = [*sizes, *own.get(task, []), "trainer.checkpoint_steps=2"]
     whole = launch(task, *options, folder="whole")
-    original = Trainer.save
-    with monkeypatch.context() as patch, pytest.raises(SystemExit):
-
-        def save(trainer: Trainer) -> None:
-            original(trainer)
-            if trainer.progress.epoch == 1 and trainer.totals.batches == 4:
-                raise KeyboardInterrupt
-
-        patch.setattr(Trainer, "save", save)
-        launch(task, *options, folder="cut")
+    stopped(task, *options, batches=4, folder="cut")
     cut = launch(task, *options, "resume=true", folder="cut")
     assert (cut / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
     rows = [[json.loads(line) for line in (f / "history.jsonl").read_text().splitlines()] for f in (cut, whole)]

@@ -16,7 +16,6 @@ from training.build import build
 from training.identity import config_id
 from training.model import TaskModel
 from training.recorder import FILE, PICTURE, RecordedCell, Recorder, backward, stepping
-from training.trainer import Trainer
 
 FEW = ["data.sizes={train: 30, validation: 12, test: 6}", "trainer.max_epochs=1"]
 OPTIONS = {
@@ -148,19 +147,10 @@ def test_a_run_with_a_recorder_trains_the_same_bits(launch: Callable, task: str)
 
 
 def test_a_resumed_run_keeps_what_was_measured_at_the_start(
-    launch: Callable, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    launch: Callable, stopped: Callable, tmp_path: Path
 ) -> None:
     given = ["data=parity", *FEW, "trainer.max_epochs=2", "recorder=states"]
-    original = Trainer.train_epoch
-
-    def stop(trainer: Trainer) -> dict:
-        if trainer.progress.epoch:
-            raise KeyboardInterrupt
-        return original(trainer)
-
-    with monkeypatch.context() as patch, pytest.raises(SystemExit):
-        patch.setattr(Trainer, "train_epoch", stop)
-        launch("memory", *given)
+    stopped("memory", *given)
     before = rows(tmp_path / "run")["gradients"]
     after = rows(launch("memory", *given, "resume=true"))["gradients"]
     assert before and [row for row in after if row["moment"] == "start"] == before

@@ -2,6 +2,7 @@
 
 import json
 import math
+import signal
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ from conftest import options as names
 from processes import Command, command
 from safetensors.torch import load_file
 
+from training.interrupt import deferred_interrupts
 from training.trainer import Trainer
 
 TIMES = ("seconds", "validation_seconds")
@@ -257,6 +259,28 @@ def test_terminated_is_recorded_as_interrupted(files: list[str], tmp_path: Path)
     assert result(tmp_path / "run")["status"] == "interrupted"
 
 
+@pytest.mark.parametrize(("epoch", "advice"), [(0, "no checkpoint was saved"), (1, "with resume=true goes on")])
+def test_an_interrupted_run_says_whether_it_can_be_resumed(
+    launch: Callable,
+    files: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    epoch: int,
+    advice: str,
+) -> None:
+    original = Trainer.train_epoch
+
+    def stop(trainer: Trainer) -> dict:
+        if trainer.progress.epoch == epoch:
+            raise KeyboardInterrupt
+        return original(trainer)
+
+    monkeypatch.setattr(Trainer, "train_epoch", stop)
+    with pytest.raises(SystemExit) as ended:
+        launch("sentiment", *files)
+    assert ended.value.code == 130 and advice in caplog.text
+
+
 def test_terminated_while_pytorch_is_imported_leaves_a_sentence_and_no_folder(files: list[str], tmp_path: Path) -> None:
     options = [*SMALL, *files, f"hydra.run.dir={tmp_path / 'run'}"]
     start = [sys.executable, "-m", "tasks.sentiment", *options]
@@ -268,6 +292,20 @@ def test_terminated_while_pytorch_is_imported_leaves_a_sentence_and_no_folder(fi
     assert process.returncode == 143
     assert printed.splitlines()[-1] == "interrupted before the run began: nothing was saved"
     assert "Traceback" not in printed and not (tmp_path / "run").exists()
+
+
+def test_while_modules_are_imported_the_first_interrupt_waits_and_the_second_acts_at_once() -> None:
+    reached = []
+    with pytest.raises(KeyboardInterrupt), deferred_interrupts():
+        signal.raise_signal(signal.SIGINT)
+        reached.append("end")
+    assert reached == ["end"]
+    with pytest.raises(KeyboardInterrupt), deferred_interrupts():
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        reached.append("never")
+    assert reached == ["end"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_resume_finds_the_unfinished_run_by_itself(

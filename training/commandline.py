@@ -4,6 +4,7 @@ Nothing here imports PyTorch, so that ``--help``, a misspelt name and the first 
 """
 
 import difflib
+import logging
 import os
 import re
 import shlex
@@ -12,7 +13,6 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
@@ -20,7 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from data.errors import InputError
 from training.help import CONF, commands, composed, help_text, offered
-from training.interrupt import exit_code, stop_on_termination
+from training.interrupt import deferred_interrupts, exit_code, stop_on_termination
 from training.overrides import join_override, split_override
 from training.waiting import choose_wait_policy
 
@@ -49,28 +49,38 @@ def start(task: str, main: Callable[[], Any]) -> None:
             check_data(task, overrides_in(arguments))
             print(f"{task}: loading PyTorch and the data", file=sys.stderr, flush=True)
         main()
-    except (InputError, HydraException, OmegaConfBaseException) as error:
+    except (InputError, HydraException, OmegaConfBaseException, KeyboardInterrupt) as error:
+        if (interrupt := interrupt_of(error)) is not None:
+            remove_unused_folder()
+            print("interrupted before the run began: nothing was saved", file=sys.stderr)
+            sys.exit(exit_code(interrupt))
         print(f"error: {explain(task, overrides_in(arguments), error)}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt as interrupt:
-        print("interrupted before the run began: nothing was saved", file=sys.stderr)
-        sys.exit(exit_code(interrupt))
+
+
+def interrupt_of(error: BaseException | None) -> KeyboardInterrupt | None:
+    """The request to stop that an error is, or that Hydra or OmegaConf made it of."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error
+
+
+def remove_unused_folder() -> None:
+    """Remove the folder of a run that never began, which Hydra made for its log."""
+    from training.folders import remove_empty_run  # here, as names of folders depend on command lines
+
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.FileHandler):
+            remove_empty_run(Path(handler.baseFilename).parent)
 
 
 def run_task(cfg: DictConfig) -> float | None:
-    """Import PyTorch, which takes seconds and is what --help does not wait for, and run a config.
-
-    A request to stop that comes in the meantime leaves no run folder.
-    """
-    from training.folders import remove_empty_run  # here, as names of folders depend on command lines
-
+    """Import PyTorch, which takes seconds and is what --help does not wait for, and run a config."""
     stop_on_termination()
     choose_wait_policy()  # before PyTorch is imported
-    try:
+    with deferred_interrupts():
         from training.run import run
-    except KeyboardInterrupt:
-        remove_empty_run(Path(HydraConfig.get().runtime.output_dir))
-        raise
+
     return run(cfg)
 
 
@@ -216,7 +226,7 @@ def nearest(name: str, names: list[str]) -> list[str]:
     return difflib.get_close_matches(name, names, n=1)
 
 
-def explain(task: str, overrides: list[str], error: Exception) -> str:
+def explain(task: str, overrides: list[str], error: BaseException) -> str:
     """A mistake on the command line in one sentence, with the name that was perhaps meant."""
     if isinstance(error.__cause__, InputError):  # raised while a resolver named a folder
         return str(error.__cause__)
@@ -226,7 +236,7 @@ def explain(task: str, overrides: list[str], error: Exception) -> str:
     if isinstance(error, ConfigCompositionException | OverrideParseException | OmegaConfBaseException):
         for override in overrides:
             key = split_override(override)[1]
-            if f"'{key}'" in str(error).splitlines()[0] and not (CONF / key).is_dir():
+            if f"'{key}'" in first_line(error) and not (CONF / key).is_dir():
                 return f"{override}: there is no such key. {suggestion(key, known_names(task, overrides, override))}"
     return first_line(error)
 
@@ -241,6 +251,6 @@ def known_names(task: str, overrides: list[str], wrong: str) -> list[str]:
         return names_of(composed(task))
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """The first line of a message, or the name of an error that has none."""
     return (str(error).splitlines() or [type(error).__name__])[0]

@@ -2,6 +2,8 @@
 
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 
@@ -13,6 +15,36 @@ def stop_on_termination() -> None:
     """Turn SIGTERM, as schedulers send it, into ``TerminatedError``, so that a run records how it ended."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, interrupt)
+
+
+@contextmanager
+def deferred_interrupts() -> Iterator[None]:
+    """Within it, the first Ctrl-C or SIGTERM waits for the end; a second one acts at once.
+
+    Raised inside an import, an exception may be printed and dropped by whoever calls back into Python.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    received: list[int] = []
+    handlers = {number: signal.getsignal(number) or signal.SIG_DFL for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def restore() -> None:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+    def remember(number: int, frame: FrameType | None) -> None:
+        received.append(number)
+        restore()
+
+    for number in handlers:
+        signal.signal(number, remember)
+    try:
+        yield
+    finally:
+        restore()
+    if received:
+        signal.raise_signal(received[0])
 
 
 def exit_code(interrupt: KeyboardInterrupt) -> int:

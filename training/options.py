@@ -5,13 +5,39 @@ The key of a tuple may be given several times.
 
 import difflib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import MISSING, Field, field, fields
 from typing import Any, TypeVar, get_type_hints
 
 from data.errors import InputError, shorten
 
 Options = TypeVar("Options")
+
+
+@contextmanager
+def one_sentence() -> Iterator[None]:
+    """Within it, a command that cannot go on ends with one sentence.
+
+    The exit code is 2 where its input or a file is at fault, 1 where memory does not suffice, and 130 after Ctrl-C.
+    """
+    try:
+        yield
+    except InputError as error:
+        stop(f"error: {error}", 2)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader has ended, and wants nothing more
+    except OSError as error:
+        stop(f"error: {error.filename or 'input or output'}: {error.strerror or error}", 2)
+    except MemoryError:
+        stop("error: out of memory: lower batch_tokens, batch_sentences or max_length", 1)
+    except KeyboardInterrupt:
+        stop("", 130)
+
+
+def stop(message: str, code: int) -> None:
+    print(message, file=sys.stderr)
+    sys.exit(code)
 
 
 def option(

@@ -11,12 +11,11 @@ from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, Self
 
 from data.errors import InputError
-from training.options import check, option, parse
+from training.options import check, one_sentence, option, parse
 from training.streams import Lines, is_live, opened_input, portions, prepare_output, read_chunks, write_lines
 from training.waiting import choose_wait_policy
 
 SPACE = "\u2581"  # a space, as a piece of SentencePiece
-INTERRUPTED = 130  # exit code after Ctrl-C
 
 
 @dataclass
@@ -253,23 +252,8 @@ def main(predictor_type: type[Predictor], purpose: str | None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
-    try:
+    with one_sentence():
         answer_input(predictor_type, purpose or "")
-    except InputError as error:
-        stop(f"error: {error}", 2)
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader has ended, and wants nothing more
-    except OSError as error:
-        stop(f"error: {error.filename or 'input or output'}: {error.strerror}", 2)
-    except MemoryError:
-        stop("error: out of memory: lower batch_tokens, batch_sentences or max_length", 1)
-    except KeyboardInterrupt:
-        stop("", INTERRUPTED)
-
-
-def stop(message: str, code: int) -> None:
-    print(message, file=sys.stderr)
-    sys.exit(code)
 
 
 def answer_input(predictor_type: type[Predictor], purpose: str) -> None:

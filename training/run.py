@@ -70,7 +70,8 @@ def run(cfg: DictConfig) -> float | None:
             sys.exit(2)
         sys.exit(1)
     except KeyboardInterrupt as interrupt:
-        log.error("interrupted: the same command with resume=true goes on from the last checkpoint")
+        resumable = "the same command with resume=true goes on from the last checkpoint"
+        log.error("interrupted: %s", resumable if unfinished(directory) else "no checkpoint was saved; start again")
         sys.exit(exit_code(interrupt))
     except Exception:
         if alone:

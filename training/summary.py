@@ -38,7 +38,13 @@ def show(title: str, result: dict[str, Any], directory: Path) -> None:
         f"{training['peak_memory_mb']:,.0f} MB of memory at most",
         highlight=False,
     )
-    console.print(f"Files: {directory}", soft_wrap=True, markup=False, highlight=False)
+    console.print(f"Files: {from_here(directory)}", soft_wrap=True, markup=False, highlight=False)
+
+
+def from_here(directory: Path) -> Path:
+    """The path as commands of this working directory take it: relative if it lies below."""
+    here = Path.cwd()
+    return directory.relative_to(here) if directory.is_relative_to(here) else directory
 
 
 def score_table(title: str, metrics: dict[str, Any], metric: str) -> Table:
@@ -79,7 +85,9 @@ def add_groups(table: Table, metrics: dict[str, Any], name: str) -> None:
     for group in [group for group in groups if group in largest]:
         cells = (group_cell(scores.get(name, {}).get(group)) for scores in metrics.values())
         metric = next(iter(groups[group]))
-        table.add_row(f"{readable(metric)}, {readable(name.removeprefix('by_'))} {group}", *cells)
+        kind = readable(name.removeprefix("by_"))
+        label = group if group.startswith(f"{kind} ") else f"{kind} {group}"  # a series may be called "series 1"
+        table.add_row(f"{readable(metric)}, {label}", *cells)
 
 
 def group_cell(scores: dict[str, float] | None) -> str:

@@ -1,5 +1,7 @@
 """What a job of a sweep does otherwise than a run alone: skip what is finished, take up what is not, share cores."""
 
+import contextlib
+import itertools
 import logging
 import os
 import shutil
@@ -48,12 +50,21 @@ def set_aside(directory: Path) -> None:
     content = read_result(directory)
     if content.get("status") == "ok":
         ended = str(content.get("ended", "")).replace(":", "-")
-        aside = directory.with_name(f"{directory.name}-before-{ended}")
-        aside.mkdir()
+        aside = new_folder(directory.with_name(f"{directory.name}-before-{ended}"))
         for path in directory.iterdir():
             if path.name not in (LOG, LOCK):
                 path.rename(aside / path.name)
         log.warning("the finished run of other data or scores in %s was moved to %s", directory, aside)
+
+
+def new_folder(wanted: Path) -> Path:
+    """Make a folder of a name, or of the first of ``name-2``, ``name-3``, ... that is free, and return it."""
+    for number in itertools.count(1):
+        folder = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir()
+            return folder
+    raise AssertionError("unreachable")
 
 
 def count_test_scores(folder: Path) -> int:

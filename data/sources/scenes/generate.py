@@ -60,7 +60,7 @@ class Scene:
 
 
 def facts(scene: Scene) -> frozenset[Fact]:
-    """All that can be said of a scene. Shapes differ, so that a shape names its group."""
+    """Every fact of a scene. Shapes differ, so that a shape names its group."""
     found: set[Fact] = set()
     for thing in scene.things:
         found |= {
