@@ -17,14 +17,22 @@ import pyarrow
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from pyarrow import parquet
 
 from data import conllu
+from data.captioning import CaptioningCodec, PixelCodec
 from data.classification import ClassificationCodec
 from data.corpus import Codec, Corpus, DatasetReader
 from data.errors import InputError
+from data.forecasting import ForecastingCodec
+from data.memory import MemoryCodec, NumberCodec, SymbolCodec
+from data.scaling import StandardScaling
 from data.sources.hub import HubReader
+from data.sources.images import ImageFiles
 from data.sources.parallel import FilePairs, HubPairs
+from data.sources.sequences import FileSequences
+from data.sources.series import FileSeries
 from data.sources.tagged import ColumnFiles, HubTags
 from data.sources.texts import FileTexts, HubTexts
 from data.sources.treebanks import FileTreebank
@@ -137,7 +145,7 @@ def read_or_refuse(reader: Callable[[], DatasetReader[Any]], codec: Codec[Any], 
         except InputError as error:
             message = str(error)
             assert "\n" not in message and len(message) < 700 + 3 * len(str(place)), message
-            assert str(place) in message or "split" in message or place.name in message, message
+            assert any(named in message for named in (str(place), place.name, "split", "Series '")), message
             return
     for split in corpus.splits.values():
         assert len(split.examples) == len(split.encoded.lengths) > 0
@@ -201,6 +209,61 @@ def test_aligned_files(tmp_path: Path, edits: list[tuple[float, int, bytes]]) ->
     (tmp_path / "a.en").write_bytes(mutate("".join(row["en"] + "\n" for row in ROWS).encode(), edits))
     files = {"train": str(tmp_path / "a"), "validation": None, "test": None}
     read_or_refuse(lambda: FilePairs(**files, source="de", target="en"), pairs_codec(), tmp_path)
+
+
+DAYS = [f"2024-{day // 28 + 1:02}-{day % 28 + 1:02},{name},{day % 7},{day}" for name in "ab" for day in range(56)]
+
+
+@pytest.mark.parametrize("wide", ["channels", "series"])
+@several
+@damaged
+def test_series(tmp_path: Path, wide: str, edits: list[tuple[float, int, bytes]]) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(mutate("\n".join(["date,shop,sold,stock", *DAYS]).encode(), edits))
+    columns = {"time_column": "date", "series_column": "shop", "value_columns": None, "covariates": [], "wide": wide}
+    windows = {"horizon": 2, "season": 7, "stride": 1, "test_stride": 1, "validation_share": 0.2, "test_share": 0.2}
+    files = {"train": str(path), "validation": None, "test": None, "time_format": None}
+    read_or_refuse(
+        lambda: FileSeries(**files, **columns, **windows), ForecastingCodec(3, StandardScaling(), [0.5]), tmp_path
+    )
+
+
+@pytest.mark.parametrize(("codec", "symbols"), [(SymbolCodec, "abcd"), (NumberCodec, "1234")])
+@several
+@damaged
+def test_sequences(
+    tmp_path: Path, codec: type[MemoryCodec], symbols: str, edits: list[tuple[float, int, bytes]]
+) -> None:
+    path = tmp_path / "a.tsv"
+    rows = [f"{' '.join(symbols)} {symbol}\t{symbol}" for symbol in symbols] * 3
+    path.write_bytes(mutate("\n".join(["tokens\ttargets", *rows]).encode(), edits))
+    files = {"train": str(path), "validation": None, "test": str(path)}
+    read_or_refuse(lambda: FileSequences(**files, tokens_column="tokens", targets_column="targets"), codec(), tmp_path)
+
+
+def as_png() -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (9, 7), "red").save(buffer, "png")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("damaged_file", ["captions.csv", "0.png"])
+@several
+@damaged
+def test_images(tmp_path: Path, damaged_file: str, edits: list[tuple[float, int, bytes]]) -> None:
+    files = {f"{n}.png": as_png() for n in range(6)}
+    files["captions.csv"] = "\n".join(["image,caption", *(f'{name},"a ""red"" flag"' for name in files)] * 2).encode()
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(mutate(content, edits) if name == damaged_file else content)
+    table = str(tmp_path / "captions.csv")
+    codec = CaptioningCodec(PixelCodec(8), WordTokenizer(lowercase=True, pretokenized=False))
+    read_or_refuse(
+        lambda: ImageFiles(
+            train=table, validation=None, test=table, folder=None, image_column="image", caption_columns=["caption"]
+        ),
+        codec,
+        tmp_path,
+    )
 
 
 FOLDERS: dict[str, tuple[dict[str, bytes], type[HubReader[Any]], dict[str, Any], Callable[[], Codec[Any]]]] = {
