@@ -5,6 +5,7 @@ On a page a table stands between ``<!-- results: <task>/<table> ... -->`` and ``
 one recorded table may stand in it, each named by its row, or by its row and what follows the first table's name.
 """
 
+import functools
 import json
 import re
 import statistics
@@ -20,9 +21,9 @@ RESULTS = ROOT / "analysis" / "results"
 PAGES = (ROOT / "README.md", ROOT / "docs" / "results.md")
 PLACE = re.compile(r"(<!-- results: ([^>]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 HEAD = """\
-| | parameters | test {metric} | best, worst |{titles} seeds | seconds | tokens/s | peak MB | kernel |
-|---|--:|--:|--:|{rules}--:|--:|--:|--:|---|"""
-BESIDE = {  # what else of the test scores a table shows, by what the selection goes by; title -> key
+| | parameters | test {metric} | best, worst |{titles} seeds | steps to best | seconds | tokens/s | peak MB | kernel |
+|---|--:|--:|--:|{rules}--:|--:|--:|--:|--:|---|"""
+BESIDE = {  # what else of the test scores a table shows, by what the selection goes by; title -> key, with dots
     ("tagging", "accuracy"): {"known words": "accuracy_known", "unknown": "accuracy_unknown"},
     ("translation", "bleu"): {"lower-cased": "bleu_lowercase", "chrF2++": "chrf"},
     ("captioning", "facts_right_seen"): {
@@ -31,6 +32,10 @@ BESIDE = {  # what else of the test scores a table shows, by what the selection 
         "BLEU": "bleu_lowercase",
     },
     ("forecasting", "mase"): {"sMAPE": "smape", "90 % coverage": "coverage_90"},
+    ("memory", "accuracy"): {
+        f"after {distances.replace('-', '–')}": f"by_distance.{distances}.accuracy"
+        for distances in ("5-9", "20-39", "80-159", "160-319")
+    },
 }
 STALE = " is older than analysis/results: run python -m analysis.publish"
 
@@ -56,14 +61,22 @@ def table(folders: list[Path]) -> str:
 
 
 def scores(group: list[dict[str, Any]], metric: str) -> list[float]:
-    """The test scores of all seeds in percent."""
-    return [to_percent(metric, result["metrics"]["test"][metric]) for result in group]
+    """The test scores of all seeds in percent; of a score inside others by its keys with dots between them."""
+    found = [functools.reduce(dict.__getitem__, metric.split("."), result["metrics"]["test"]) for result in group]
+    return [to_percent(metric.rpartition(".")[2], score) for score in found]
+
+
+def steps_to_best(result: dict[str, Any]) -> float:
+    """The number of updates until the epoch whose weights were kept."""
+    training = result["training"]
+    return float(training["steps"] * result["selection"]["epoch"] / training["epochs"])
 
 
 def line(name: str, group: list[dict[str, Any]], metric: str, beside: list[str]) -> str:
     found = sorted(scores(group, metric), reverse=not lower_is_better(metric))  # the best first
     others = "".join(f" {statistics.mean(scores(group, other)):.2f} |" for other in beside)
     spread = f" ± {statistics.stdev(found):.2f}" if len(found) > 1 else ""
+    steps = statistics.mean(map(steps_to_best, group))
     seconds = statistics.mean(result["training"]["seconds"] for result in group)
     speed = statistics.mean(result["training"]["tokens_per_second"] for result in group)
     seeds = ", ".join(str(seed) for seed in sorted(result["seed"] for result in group))
@@ -71,7 +84,8 @@ def line(name: str, group: list[dict[str, Any]], metric: str, beside: list[str])
     kernels = sorted({f"{result['training']['kernel']} {result['training']['precision']}" for result in group})
     return (
         f"| {name} | {group[0]['parameters']:,} | **{statistics.mean(found):.2f}**{spread} | {found[0]:.2f}, "
-        f"{found[-1]:.2f} |{others} {seeds} | {seconds:,.0f} | {speed:,.0f} | {memory:,.0f} | {', '.join(kernels)} |"
+        f"{found[-1]:.2f} |{others} {seeds} | {steps:,.0f} | {seconds:,.0f} | {speed:,.0f} | {memory:,.0f} | "
+        f"{', '.join(kernels)} |"
     )
 
 
