@@ -12,6 +12,7 @@ from models.bridge import Bridge
 from models.cells.base import Cell, State
 from models.dropout import LockedDropout
 from models.encoder import Encoding
+from models.shapes import shapes_only
 
 
 class Decoder(nn.Module, ABC):
@@ -49,7 +50,7 @@ class Decoder(nn.Module, ABC):
         super().__init__()
         if num_layers < 1:
             raise ValueError(f"A decoder has at least one layer, not {num_layers}.")
-        with torch.device("meta"):  # sizes only: its parameters are drawn last
+        with shapes_only():  # sizes only: its parameters are drawn last
             context_size = attention(hidden_size, memory_size).context_size
         sizes = [input_size + self.input_context_size(context_size)] + [hidden_size] * (num_layers - 1)
         self.cells = nn.ModuleList(cell(input_size=size, hidden_size=hidden_size) for size in sizes)

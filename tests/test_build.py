@@ -1,12 +1,14 @@
 """What a config may name: parts of the type that their place expects, and plain values of the declared types."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 import pytest
 import torch
-from conftest import CONF
+from conftest import CONF, ROOT
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from data.classification import ClassificationCodec
@@ -203,3 +205,15 @@ def test_functions_are_only_those_that_the_configs_name() -> None:
     function = OmegaConf.create({"_target_": "data.writing.write_text", "path": "x", "text": "y"})
     with pytest.raises(InputError, match="may be named"):
         build(function)
+
+
+def test_models_of_shapes_alone_need_no_compiler_and_take_no_memory() -> None:
+    code = (
+        "import sys, torch\nfrom torch import nn\nfrom models.shapes import shapes_only\n"
+        "with shapes_only():\n    made = [nn.Embedding(3, 4), nn.LSTM(3, 4), nn.Conv1d(3, 4, 2)]\n"
+        "    nn.init.orthogonal_(torch.empty(3, 3))\n"
+        "assert all(p.is_meta for module in made for p in module.parameters())\n"
+        "assert 'torch._dynamo' not in sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

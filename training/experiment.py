@@ -14,6 +14,7 @@ from data.corpus import Corpus
 from data.errors import InputError
 from data.writing import write_text
 from models.orthogonal import orthogonal_recurrence
+from models.shapes import shapes_only
 from training.baselines import add_baselines
 from training.build import build, check_types
 from training.checksums import write_checksums
@@ -198,7 +199,7 @@ def counter(sizes: dict[str, int]) -> Callable[[DictConfig], int]:
     """Counts the parameters of a config's model without making room for them."""
 
     def count(cfg: DictConfig) -> int:
-        with torch.device("meta"):
+        with shapes_only():
             return sum(parameter.numel() for parameter in build(cfg.model, **sizes).parameters())
 
     return count

@@ -13,6 +13,7 @@ from torch import nn
 
 from data.corpus import Codec
 from data.errors import InputError, first_line, shorten
+from models.shapes import shapes_only
 from training.build import build
 from training.bundle import opened
 from training.checkpoint import load_weights
@@ -71,7 +72,7 @@ def load_task(run: Path) -> str:
 
 def load_model(cfg: DictConfig, sizes: dict[str, int], directory: Path) -> TaskModel:
     """A model with its weights, built only where the weights file has what it needs."""
-    with torch.device("meta"):
+    with shapes_only():
         check_weights(build(cfg.get("model"), TaskModel, **sizes), directory / WEIGHTS)
     model: TaskModel = build(cfg.model, TaskModel, **sizes)
     load_weights(model, directory)

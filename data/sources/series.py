@@ -63,7 +63,7 @@ class SeriesReader(DatasetReader[Window]):
             )
 
     @property
-    def place(self) -> str:
+    def title(self) -> str:
         """What messages call the data set."""
         return f"'{self.name}'"
 
@@ -80,7 +80,7 @@ class SeriesReader(DatasetReader[Window]):
         """The series that have a part in training, none of them constant there."""
         found = self.read_series()
         if not found or not any(map(len, found)):
-            raise InputError(f"{self.place} has no rows: give a series.")
+            raise InputError(f"{self.title} has no rows: give a series.")
         return found
 
     @cached_property
@@ -99,7 +99,7 @@ class SeriesReader(DatasetReader[Window]):
 
     def check_room(self, validation: int, steps: int) -> None:
         if not 0 < validation < steps:
-            raise InputError(f"{self.place} has {steps} steps: too few to train on the first and score the last.")
+            raise InputError(f"{self.title} has {steps} steps: too few to train on the first and score the last.")
 
     def part(self, series: Series, split: str) -> tuple[int, int]:
         """The first step of a part of a series, and the one after its last."""
@@ -131,7 +131,7 @@ class SeriesReader(DatasetReader[Window]):
         if not windows:
             longest = max(end - start for start, end in self.parts(split))
             raise InputError(
-                f"data.horizon={self.steps} is longer than the {split} part of {self.place}, which has {longest} "
+                f"data.horizon={self.steps} is longer than the {split} part of {self.title}, which has {longest} "
                 f"steps: lower data.horizon, or give a longer series."
             )
         if split == "train":
@@ -188,11 +188,11 @@ class TableSeries(SeriesReader, TableLayout):
         return super().missing_test_message if len(self.given) == 1 else "There is no test table, so no test score."
 
     def read_series(self) -> list[Series]:
-        columns = self.columns(self.column_names(), self.place)
+        columns = self.columns(self.column_names(), self.title)
         self.tables = {split: list(self.table(split, columns)) for split in self.given}
         for split, rows in self.tables.items():
             if not rows:
-                raise InputError(f"{self.place}: the {split} table has no rows: give a table with rows.")
+                raise InputError(f"{self.title}: the {split} table has no rows: give a table with rows.")
         return self.series_in((row for rows in self.tables.values() for row in rows), columns, self.season)
 
     @cached_property
@@ -201,7 +201,7 @@ class TableSeries(SeriesReader, TableLayout):
         by_time = super().starts
         if len(self.given) == 1:
             return by_time
-        column = self.columns(self.column_names(), self.place).time
+        column = self.columns(self.column_names(), self.title).time
         first = [min(time_of(row, column, self.time_format) for row in self.tables[split]) for split in self.given[1:]]
         return first[0], first[1] if len(first) > 1 else self.end
 
@@ -228,7 +228,7 @@ class FileSeries(TableSeries):
             raise InputError("data.test is given without data.validation: give both files, or none.")
 
     @property
-    def place(self) -> str:
+    def title(self) -> str:
         return self.train
 
     @property
