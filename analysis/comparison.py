@@ -230,9 +230,7 @@ def headline(groups: ComparableGroups, pairs: Sequence[Pair]) -> str:
     parts = [describe_score(best), verdict(best, scored, pairs)]
     if best.at_baseline:
         name, level = best.baseline or ("", 0.0)
-        where = (
-            f"at or barely {'below' if lower_is_better(best.metric) else 'above'} the {name} baseline of {level:.2f}"
-        )
+        where = f"not clearly better than the {name} baseline of {level:.2f}"
         parts = [f"{describe_score(best, with_baseline=False)}, {where}: no claim is made."]
     elif len(several) > 1:
         parts.append(cost(best, several))

@@ -231,13 +231,13 @@ class Corpus(Generic[Example]):
 
     def hold_out_validation(self, examples: dict[str, list[Example]], fraction: float, seed: int) -> None:
         """Move a part of the training split into a validation split."""
-        size = self.reader.group_size
+        size, labelled = self.reader.group_size, any(example.stratum() is not None for example in examples["train"])
         examples["train"], held = hold_out(examples["train"], fraction, seed, size)
         if not held or not examples["train"]:
+            reason = ", as validation needs labels that training has too" if labelled else ""
             raise InputError(
                 f"'{self.reader.name}' has no validation split, and its training split is too small to hold out a part "
-                f"of it, as validation needs labels that training has too: give more rows, or a validation split "
-                f"(data.validation=F)."
+                f"of it{reason}: give more rows, or a validation split (data.validation=F)."
             )
         examples["validation"] = held
         strata = {example.stratum() for example in held}

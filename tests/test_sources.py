@@ -16,9 +16,11 @@ from pyarrow import parquet
 from data.classification import ClassificationCodec, LabelledText
 from data.corpus import Corpus, content_hash, held_out_sizes, hold_out, sample_rows
 from data.errors import InputError
+from data.sources.parallel import FilePairs
 from data.sources.texts import FileTexts, HubTexts
 from data.tagging import TaggedSentence
 from data.tokenizers import ASCII_WORD, WORD, CharacterTokenizer, SentencePieceTokenizer, WordTokenizer
+from data.translation import TranslationCodec
 from data.vocabulary import SPECIALS, UNK, Vocabulary
 
 ROWS = [("fine , warm", "good"), ('a "dull" one', "bad"), ("zwölf Töne", "good"), ("so so", "middling")]
@@ -360,8 +362,13 @@ def test_cut_texts_are_counted_in_a_note(tmp_path: Path) -> None:
 
 def test_data_too_small_to_hold_out_asks_for_a_validation_split(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("text,label\none,a\ntwo,b\nthree,c\n")
-    with pytest.raises(InputError, match=r"too small to hold out .* a validation split \(data\.validation=F\)"):
+    with pytest.raises(InputError, match=r"too small to hold out .*labels.* a validation split \(data\.validation=F\)"):
         Corpus(texts(tmp_path / "a.csv"), codec())
+    (tmp_path / "a.tsv").write_text("one\teins\n")
+    files = {"train": str(tmp_path / "a.tsv"), "validation": None, "test": None}
+    pairs = FilePairs(**files, source="en", target="de", columns=["en", "de"])
+    with pytest.raises(InputError, match=r"too small to hold out a part of it: give more rows"):
+        Corpus(pairs, TranslationCodec(WordTokenizer(True, False), True, None, -1, 20))
 
 
 @pytest.mark.parametrize("fraction", [0, 1, -0.1, 1.5, float("nan"), float("inf"), "much", True, None])
