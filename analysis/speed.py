@@ -166,10 +166,10 @@ SHARES = {
 
 
 def draw(found: Rows, path: Path) -> None:
-    """The encoders' shares of the machine's matrix rate, by data set and cell."""
+    """The encoders' shares of the machine's matrix rate, by data set, precision and cell."""
     if not found:
         raise InputError("--plot draws the part encoder: give --part encoder, or no --part.")
-    sets = list(dict.fromkeys(row["lengths"] for row in found))
+    sets = list(dict.fromkeys(f"{row['lengths']}, {row['precision']}" for row in found))
     cells = list(dict.fromkeys(row["cell"] for row in found))
     figure = Figure(figsize=(7, 1 + 0.25 * len(sets) * len(cells)), layout="constrained")
     axes = figure.subplots()

@@ -1,5 +1,6 @@
 """How fast encoders are: as a share of the machine's own matrix rate, and beside torch.nn on packed input."""
 
+import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -62,15 +63,22 @@ def make_encoder(cell: str, size: int) -> Encoder:
 def matrix_rates(rows: int, inner: int, columns: int, rounds: int) -> dict[str, float]:
     """GFLOP/s of [rows, inner] x [inner, columns], by library and precision."""
     left, right = torch.randn(rows, inner), torch.randn(columns, inner)
-    ways = products(left, right, "fp32")
-    if multiplies_bf16(torch.device("cpu")):
-        ways |= products(left.bfloat16(), right.bfloat16(), "bf16")
+    ways: dict[str, Callable[[], object]] = {}
+    for precision in precisions():
+        ways |= products(left, right, precision)
     repeats = repeats_of((rows, inner, columns))
     times = side_by_side({name: repeated(run, repeats) for name, run in ways.items()}, rounds)
     return {name: repeats * 2e-9 * rows * inner * columns / taken.median for name, taken in times.items()}
 
 
+def precisions() -> list[str]:
+    """fp32, and bf16 where the processor multiplies it."""
+    return ["fp32", "bf16"] if multiplies_bf16(torch.device("cpu")) else ["fp32"]
+
+
 def products(left: Tensor, right: Tensor, precision: str) -> dict[str, Callable[[], object]]:
+    if precision == "bf16":
+        left, right = left.bfloat16(), right.bfloat16()
     out = torch.empty(len(left), len(right), dtype=left.dtype)
     ways: dict[str, Callable[[], object]] = {f"MKL {precision}": lambda: torch.mm(left, right.T, out=out)}
     if torch.backends.mkldnn.is_available():
@@ -117,13 +125,16 @@ def forward_backward(run: Callable[[Tensor, Tensor], Tensor], given: list[tuple[
         run(inputs, mask).sum().backward()
 
 
-def measure_encoder(cell: str, lengths: list[np.ndarray], size: int, rounds: int) -> dict[str, Any]:
-    """One row: the encoder's share of the matrix rate of its recurrence, and its speed beside packed torch.nn."""
+def measure_encoder(cell: str, lengths: list[np.ndarray], size: int, rounds: int, precision: str) -> dict[str, Any]:
+    """One row: the encoder's share of the matrix rate of its recurrence, and its speed beside packed fp32 of torch.nn."""
     encoder = make_encoder(cell, size)
     given = [padded(each, size) for each in lengths]
-    ways: dict[str, Callable[[], object]] = {
-        "encoder": lambda: forward_backward(lambda inputs, mask: encoder(inputs, mask).outputs, given)
-    }
+
+    def run(inputs: Tensor, mask: Tensor) -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+            return encoder(inputs, mask).outputs
+
+    ways: dict[str, Callable[[], object]] = {"encoder": lambda: forward_backward(run, given)}
     if cell in PACKED:
         module = PACKED[cell](size, size, num_layers=2, bidirectional=True, batch_first=True)
         ways["packed"] = lambda: forward_backward(lambda x, mask: packed_run(module, x, mask.sum(dim=1)), given)
@@ -131,13 +142,14 @@ def measure_encoder(cell: str, lengths: list[np.ndarray], size: int, rounds: int
     shape = recurrent_shape(first, lengths[0])
     left, right = torch.randn(shape[:2]), torch.randn(shape[2], shape[1])
     count = repeats_of(shape)
-    ways["matrix"] = repeated(products(left, right, "fp32")["MKL fp32"], count)
+    ways["matrix"] = repeated(products(left, right, precision)[f"MKL {precision}"], count)
     times = side_by_side(ways, rounds)
     rate = count * 2 * float(np.prod(shape)) / times["matrix"].median
     tokens = int(sum(each.sum() for each in lengths))
     row = {
         "cell": cell,
-        "kernel": first.kernel_name(torch.device("cpu")),
+        "precision": precision,
+        "kernel": first.kernel_name(torch.device("cpu"), precision),
         "tokens_per_second": tokens / times["encoder"].median,
         "share_of_matrix_rate": operations(encoder, tokens) / times["encoder"].median / rate,
         "matrix_gflops": rate / 1e9,
@@ -146,11 +158,12 @@ def measure_encoder(cell: str, lengths: list[np.ndarray], size: int, rounds: int
 
 
 def encoder_rows(cells: list[str], sets: list[str], size: int, rounds: int) -> Iterator[dict[str, Any]]:
-    """Every cell on every data set's lengths."""
-    for name in sets:
+    """Every cell on every data set's lengths, in every precision."""
+    for name, precision in itertools.product(sets, precisions()):
         lengths = batches(drawn_lengths(name), BATCH_TOKENS[name])
         for cell in cells:
-            yield {"lengths": name, "rows": len(lengths[0])} | measure_encoder(cell, lengths, size, rounds)
+            row = measure_encoder(cell, lengths, size, rounds, precision)
+            yield {"lengths": name, "rows": len(lengths[0])} | row
 
 
 def limit_rows(cells: list[str], sets: list[str], size: int, rounds: int) -> Iterator[dict[str, Any]]:
@@ -164,12 +177,12 @@ def limit_rows(cells: list[str], sets: list[str], size: int, rounds: int) -> Ite
 
 def scaling_rows(cells: list[str], sets: list[str], size: int, rounds: int) -> Iterator[dict[str, Any]]:
     """Cost by length, by the number of sentences and by hidden size: microseconds a token."""
-    cases = [("length", length, max(1, 3200 // length), length, size) for length in (50, 200, 800, 3200)]
+    cases = [("length", length, max(1, 4096 // length), length, size) for length in (32, 128, 512, 2048, 4096)]
     cases += [("sentences", rows, rows, 20, size) for rows in (1, 8, 64, 256)]
     cases += [("hidden size", hidden, 64, 20, hidden) for hidden in (64, 128, 256, 512)]
     for what, value, rows, length, hidden in cases:
         for cell in cells:
-            found = measure_encoder(cell, [np.full(rows, length)], hidden, rounds)
+            found = measure_encoder(cell, [np.full(rows, length)], hidden, rounds, "fp32")
             microseconds = 1e6 / found["tokens_per_second"]
             share = found["share_of_matrix_rate"]
             yield {"cell": cell, "by": what, "value": value, "us_per_token": microseconds, "share": share}

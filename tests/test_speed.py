@@ -107,7 +107,8 @@ def test_the_command_prints_draws_and_writes_what_it_measures(tmp_path: Path, ca
     printed = capsys.readouterr().out
     assert "gru" in printed and "packed" in printed and "MKL" in printed
     written = json.loads((tmp_path / "speed.json").read_text())
-    gru, sru = written["parts"]["encoder"]
+    gru, sru, *others = written["parts"]["encoder"]
+    assert [row["precision"] for row in (gru, sru, *others)] == sorted(speed_encoders.precisions() * 2, reverse=True)
     assert gru["share_of_matrix_rate"] > 0 and gru["times_packed"] > 0 and "times_packed" not in sru
     assert written["machine"]["threads"] == torch.get_num_threads() and "--part encoder" in written["command"]
     assert (tmp_path / "speed.png").stat().st_size > 1000
