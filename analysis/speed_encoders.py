@@ -126,7 +126,7 @@ def forward_backward(run: Callable[[Tensor, Tensor], Tensor], given: list[tuple[
 
 
 def measure_encoder(cell: str, lengths: list[np.ndarray], size: int, rounds: int, precision: str) -> dict[str, Any]:
-    """One row: the encoder's share of the matrix rate of its recurrence, and its speed beside packed fp32 of torch.nn."""
+    """One row: the encoder's share of the matrix rate of its recurrence, and its speed beside packed torch.nn."""
     encoder = make_encoder(cell, size)
     given = [padded(each, size) for each in lengths]
 
