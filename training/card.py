@@ -222,8 +222,9 @@ def limits(result: Mapping[str, Any]) -> Iterator[str]:
 def describe_cost(result: Mapping[str, Any]) -> Iterator[str]:
     training, machine = result["training"], result.get("environment", {})
     yield f"{duration(training['seconds'])} for {count(training['epochs'], 'epoch')}, {training['kernel']} kernel"
-    yield f"{machine.get('cpu')}, {machine.get('device')}, {count(machine.get('threads', 1), 'thread')}"
-    yield f"{training['peak_memory_mb']:,.0f} MB of memory at most"
+    processes = f" in each of {machine['processes']} processes" if "processes" in machine else ""
+    yield f"{machine.get('cpu')}, {machine.get('device')}, {count(machine.get('threads', 1), 'thread')}{processes}"
+    yield f"{training['peak_memory_mb']:,.0f} MB of memory at most{', in the first process' if processes else ''}"
 
 
 def how_to_repeat(result: Mapping[str, Any]) -> Iterator[str]:

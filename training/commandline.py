@@ -22,6 +22,7 @@ from data.errors import InputError
 from training.help import CONF, commands, composed, help_text, offered
 from training.interrupt import deferred_interrupts, exit_code, stop_on_termination
 from training.overrides import join_override, split_override
+from training.ranks import arguments_of, one_process_only, rank, speaks
 from training.waiting import choose_wait_policy
 
 PRINTS_ONLY = re.compile(r"(--cfg|-c|--info|-i|--resolve|--package|--hydra-help|--version|--shell-completion|-sc)\b")
@@ -35,7 +36,8 @@ PLAIN_SECTIONS = ("hydra",)  # checked by Hydra itself
 def start(task: str, main: Callable[[], Any]) -> None:
     """Run ``main``, a function of ``hydra.main``, for the command line of a task.
 
-    A mistake on the command line ends the process with one sentence and exit code 2.
+    A mistake on the command line ends the process with one sentence and exit code 2. Of several processes that
+    ``torchrun`` started, one prints it.
     """
     arguments = sys.argv[1:]
     if any(argument in ("-h", "--help") for argument in arguments):
@@ -44,17 +46,24 @@ def start(task: str, main: Callable[[], Any]) -> None:
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors arrive here, in place of Hydra's own report
     stop_on_termination()
     try:
-        check(task, overrides_in(arguments), sweep=any(a in ("-m", "--multirun") for a in arguments))
+        sweep = any(argument in ("-m", "--multirun") for argument in arguments)
+        if sweep:
+            one_process_only("-m", "start a sweep without it, and its launcher starts the jobs")
+        check(task, overrides_in(arguments), sweep)
         if not any(PRINTS_ONLY.match(argument) for argument in arguments):
             check_data(task, overrides_in(arguments))
-            print(f"{task}: loading PyTorch and the data", file=sys.stderr, flush=True)
+            if rank() == 0:
+                print(f"{task}: loading PyTorch and the data", file=sys.stderr, flush=True)
+        sys.argv[1:] = arguments_of(rank(), arguments)
         main()
     except (InputError, HydraException, OmegaConfBaseException, KeyboardInterrupt) as error:
         if (interrupt := interrupt_of(error)) is not None:
             remove_unused_folder()
-            print("interrupted before the run began: nothing was saved", file=sys.stderr)
+            if rank() == 0:
+                print("interrupted before the run began: nothing was saved", file=sys.stderr)
             sys.exit(exit_code(interrupt))
-        print(f"error: {explain(task, overrides_in(arguments), error)}", file=sys.stderr)
+        if speaks():
+            print(f"error: {explain(task, overrides_in(arguments), error)}", file=sys.stderr)
         sys.exit(2)
 
 

@@ -1,5 +1,6 @@
 """One experiment from its config to scores: read the data, build the model, train, score."""
 
+import hashlib
 import logging
 import time
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from training.baselines import add_baselines
 from training.build import build, check_types
 from training.checksums import write_checksums
 from training.device import be_deterministic, bound_kernel_cache, choose_device, choose_precision, peak_memory_mb
+from training.distributed import Processes
 from training.evaluation import Evaluation
 from training.folders import CONFIG
 from training.identity import config_id
@@ -54,10 +56,38 @@ def resolved(cfg: DictConfig) -> DictConfig:
     return cfg
 
 
-def train(cfg: DictConfig, directory: Path, result: Result) -> float:
-    """From the config to a finished run folder; returns the validation score."""
-    device = choose_device(cfg.device)
+def train(cfg: DictConfig, directory: Path, result: Result, processes: Processes) -> float:
+    """From the config to a finished run folder, by the first process of a run; returns the validation score."""
     tracker = tracker_of(cfg)
+    cfg, trainer, description = prepared(cfg, directory, processes)
+    model, device = trainer.model, trainer.device
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    kernel = model.kernel_name(device, trainer.precision)
+    result.add(config_id=trainer.identity["config_id"], data=description, parameters=parameters)
+    result.add(environment=environment(device))
+    where = f"{device}, {trainer.precision}, {kernel}" + (f", {processes.size} processes" if processes.size > 1 else "")
+    log.info("%s, %s parameters, %s", result.title, f"{parameters:,}", where)
+
+    if cfg.resume and not trainer.resume():
+        log.info("There is nothing to resume: no earlier run of this config and seed saved a checkpoint.")
+    result.began = True
+    trainer.corpus.codec.save(directory)
+    write_text(directory / CONFIG, OmegaConf.to_yaml(cfg, resolve=True))
+    with tracked(tracker, result, cfg, trainer.history) as trainer.on_epoch:
+        return fit_and_score(cfg, trainer, result)
+
+
+def train_along(cfg: DictConfig, processes: Processes) -> None:
+    """The same training in a process that is not the first one: it writes and scores nothing."""
+    cfg, trainer, _ = prepared(cfg, Path(), processes)
+    if cfg.resume:
+        trainer.resume()
+    trainer.fit()
+
+
+def prepared(cfg: DictConfig, directory: Path, processes: Processes) -> tuple[DictConfig, Trainer, dict[str, Any]]:
+    """The config with what its data decide, the trainer that it names, and the entry ``data`` of a result."""
+    device = processes.device(choose_device(cfg.device))
     bound_kernel_cache()
     be_deterministic(device)
     torch.manual_seed(cfg.seed)
@@ -69,27 +99,18 @@ def train(cfg: DictConfig, directory: Path, result: Result) -> float:
     cfg = match_parameters(cfg, counter(corpus.sizes))
     model: TaskModel = build(cfg.model, **corpus.sizes).to(device)
     initialise(cfg, model, corpus)
+    description = corpus.description()
+    identity = {"config_id": config_id(cfg), "seed": cfg.seed, "data": trained_on(description)}
+    processes.check_same({**identity, "sizes": corpus.sizes, "lengths": lengths_digest(corpus)})
+    processes.share_weights(model)
     evaluation: Evaluation = build(cfg.evaluation)
     evaluation.fit(corpus.splits["train"].examples)
     optimizer = build_optimizer(cfg, model)
-    description = corpus.description()
-    identity = {"config_id": config_id(cfg), "seed": cfg.seed, "data": trained_on(description)}
     trainer: Trainer = build(cfg.trainer)(
         model, corpus, evaluation, optimizer, build(cfg.schedule), directory, device, cfg.seed, identity
     )
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    kernel = model.kernel_name(device, trainer.precision)
-    result.add(config_id=identity["config_id"], data=description, parameters=parameters)
-    result.add(environment=environment(device))
-    log.info("%s, %s parameters, %s, %s, %s", result.title, f"{parameters:,}", device, trainer.precision, kernel)
-
-    if cfg.resume and not trainer.resume():
-        log.info("There is nothing to resume: no earlier run of this config and seed saved a checkpoint.")
-    result.began = True
-    corpus.codec.save(directory)
-    write_text(directory / CONFIG, OmegaConf.to_yaml(cfg, resolve=True))
-    with tracked(tracker, result, cfg, trainer.history) as trainer.on_epoch:
-        return fit_and_score(cfg, trainer, result)
+    trainer.processes = processes
+    return cfg, trainer, description
 
 
 def fit_and_score(cfg: DictConfig, trainer: Trainer, result: Result) -> float:
@@ -130,6 +151,11 @@ def fit(cfg: DictConfig, trainer: Trainer, result: Result) -> None:
 def trained_on(description: dict[str, Any]) -> dict[str, str]:
     """The content hashes of what a training depends on: a test split may be left out or added later."""
     return {split: digest for split, digest in description["sha256"].items() if split != "test"}
+
+
+def lengths_digest(corpus: Corpus[Any]) -> str:
+    """SHA-256 of the lengths of all training examples, which batches are made by."""
+    return hashlib.sha256(np.ascontiguousarray(corpus.splits["train"].encoded.lengths).tobytes()).hexdigest()
 
 
 def export(result: Result, write: Callable[[], object]) -> None:

@@ -11,6 +11,7 @@ from dataclasses import MISSING, Field, field, fields
 from typing import Any, TypeVar, get_type_hints
 
 from data.errors import InputError, shorten
+from training.ranks import one_process_only, speaks
 
 Options = TypeVar("Options")
 
@@ -22,6 +23,7 @@ def one_sentence() -> Iterator[None]:
     The exit code is 2 where its input or a file is at fault, 1 where memory does not suffice, and 130 after Ctrl-C.
     """
     try:
+        one_process_only("This command", "start it without")
         yield
     except InputError as error:
         stop(f"error: {error}", 2)
@@ -36,7 +38,8 @@ def one_sentence() -> Iterator[None]:
 
 
 def stop(message: str, code: int) -> None:
-    print(message, file=sys.stderr)
+    if speaks():
+        print(message, file=sys.stderr)
     sys.exit(code)
 
 

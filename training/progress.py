@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 class EpochBar:
     """A bar over the batches of an epoch, with the loss and the speed beside it. It goes when the epoch ends."""
 
-    def __init__(self, title: str, steps: int) -> None:
+    def __init__(self, title: str, steps: int, shown: bool = True) -> None:
         console = Console(stderr=True)
         self.bar = Progress(
             TextColumn("{task.description}"),
@@ -20,7 +20,7 @@ class EpochBar:
             TimeRemainingColumn(),
             console=console,
             transient=True,
-            disable=not console.is_terminal,
+            disable=not (shown and console.is_terminal),
         )
         self.task = self.bar.add_task(title, total=steps, state="")
 

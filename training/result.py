@@ -11,6 +11,7 @@ import torch
 from data.writing import write_json
 from training.device import hardware_name
 from training.folders import RESULT, SCHEMA
+from training.ranks import world_size
 
 
 class Result:
@@ -54,13 +55,15 @@ def now() -> str:
 
 
 def environment(device: torch.device) -> dict[str, Any]:
-    """The machine and the code of a run."""
+    """The machine and the code of a run; the number of its processes where there are several."""
+    processes = world_size()
     return {
         "python": platform.python_version(),
         "torch": torch.__version__,
         "platform": platform.platform(),
         "cpu": hardware_name(torch.device("cpu")),
         "threads": torch.get_num_threads(),
+        **({"processes": processes} if processes > 1 else {}),
         "device": str(device) if device.type == "cpu" else f"{device} ({hardware_name(device)})",
         **commit(),
     }

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from filelock import FileLock, Timeout
+from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
@@ -17,11 +18,13 @@ from data.errors import InputError
 from training.card import write_card
 from training.checkpoint import remove_checkpoints
 from training.device import memory_errors
-from training.experiment import export, resolved, sized_by_data, train
+from training.distributed import ALONE, LostProcessError, Processes, joined
+from training.experiment import export, resolved, sized_by_data, train, train_along
 from training.folders import CHECKPOINTS, LOCK, cell_name, remove_empty_run, status_of, unfinished
 from training.identity import config_id, files_digest
 from training.interrupt import exit_code, stop_on_termination
 from training.load import load_config
+from training.ranks import one_process_only, rank
 from training.recipe import has_recipe
 from training.result import Result
 from training.summary import show
@@ -41,27 +44,28 @@ from training.trials import trial_of, with_trial
 
 log = logging.getLogger(__name__)
 
+# with one sentence
+ENDS_A_RUN = (InputError, DivergedError, LostProcessError, torch.OutOfMemoryError, MemoryError, OSError)
+
 
 def run(cfg: DictConfig) -> float | None:
-    """Train, score and record what a config names; the validation score, so that a sweep can rank runs, if any."""
+    """Train, score and record what a config names; the validation score, so that a sweep can rank runs, if any.
+
+    Of several processes that ``torchrun`` started, the first does so, and the others train along.
+    """
+    if rank() > 0:
+        follow(cfg)
+        return None
     hydra = HydraConfig.get()
     directory = Path(hydra.runtime.output_dir)
     alone = hydra.mode == RunMode.RUN
     stop_on_termination()
     try:
-        check_choices(cfg)
-        cfg = with_trial(cfg, list(hydra.overrides.task))
-        if cfg.sweep == "dry":
-            print(describe(*sized_by_data(cfg), directory))
-            remove_dry_run_folders(directory)
-            return None
         if not alone:
-            share_cores(cfg, hydra.launcher)
-            leave_test_to_the_end(cfg, hydra.sweeper, hydra.overrides.task)
-        with locked(directory):
-            names = {**identity(cfg, hydra.runtime.choices), "overrides": list(hydra.overrides.task)}
-            return run_in(directory, resolved(cfg), names, alone)
-    except (InputError, DivergedError, torch.OutOfMemoryError, MemoryError, OSError) as error:
+            one_process_only("A sweep", "start it without")
+        with joined() as processes:
+            return lead(cfg, hydra, directory, processes)
+    except ENDS_A_RUN as error:
         log.error("error: %s", error)
         if not alone and cfg.on_error != "stop":
             return None  # the other jobs of a sweep go on; what became of this one is in its folder
@@ -82,7 +86,40 @@ def run(cfg: DictConfig) -> float | None:
         return None
 
 
-def run_in(directory: Path, cfg: DictConfig, names: dict[str, Any], alone: bool) -> float:
+def lead(cfg: DictConfig, hydra: HydraConf, directory: Path, processes: Processes) -> float | None:
+    """What the first process of a run does, or the only one: list it, or run it in its folder."""
+    alone = hydra.mode == RunMode.RUN
+    check_choices(cfg)
+    cfg = with_trial(cfg, list(hydra.overrides.task))
+    if cfg.sweep == "dry":
+        print(describe(*sized_by_data(cfg), directory))
+        remove_dry_run_folders(directory)
+        return None
+    if not alone:
+        share_cores(cfg, hydra.launcher)
+        leave_test_to_the_end(cfg, hydra.sweeper, hydra.overrides.task)
+    with locked(directory):
+        names = {**identity(cfg, hydra.runtime.choices), "overrides": list(hydra.overrides.task)}
+        return run_in(directory, resolved(cfg), names, alone, processes)
+
+
+def follow(cfg: DictConfig) -> None:
+    """What the other processes of a run do; the first one reports their errors."""
+    logging.getLogger().addHandler(logging.NullHandler())
+    stop_on_termination()
+    try:
+        with joined() as processes:
+            cfg = with_trial(cfg, list(HydraConfig.get().overrides.task))
+            if cfg.sweep != "dry":
+                with memory_errors():
+                    train_along(resolved(cfg), processes)
+    except ENDS_A_RUN as error:
+        sys.exit(2 if isinstance(error, InputError) else 1)
+    except KeyboardInterrupt as interrupt:
+        sys.exit(exit_code(interrupt))
+
+
+def run_in(directory: Path, cfg: DictConfig, names: dict[str, Any], alone: bool, processes: Processes = ALONE) -> float:
     """The run in its folder, which no other process uses; a job of a sweep that is finished is not run again."""
     files = files_digest(cfg.data)
     if not alone:
@@ -92,14 +129,20 @@ def run_in(directory: Path, cfg: DictConfig, names: dict[str, Any], alone: bool)
         mark_for_resume(cfg, directory)
     check_folder(cfg, directory)
     result = Result(directory, {**names, "test": cfg.test, "files_sha256": files})
-    return recorded(cfg, directory, result, in_sweep=not alone)
+    return recorded(cfg, directory, result, in_sweep=not alone, processes=processes)
 
 
-def recorded(cfg: DictConfig, directory: Path, result: Result, in_sweep: bool = False) -> float:
+def recorded(
+    cfg: DictConfig,
+    directory: Path,
+    result: Result,
+    in_sweep: bool = False,
+    processes: Processes = ALONE,
+) -> float:
     """The run, with its result on disk however it ends; a sweep ends with one table of all its jobs instead."""
     try:
-        with memory_errors():
-            score = train(resolved(cfg), directory, result)
+        with processes.errors(), memory_errors():
+            score = train(resolved(cfg), directory, result, processes)
     except DivergedError as error:
         result.write("diverged", str(error))
         raise

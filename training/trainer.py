@@ -20,6 +20,7 @@ from data.errors import InputError
 from data.writing import write_json_lines
 from training.checkpoint import load_checkpoint, load_weights, save_checkpoint, save_weights
 from training.device import autocast, choose_precision, memory_errors
+from training.distributed import Processes
 from training.evaluation import Evaluation
 from training.folders import HISTORY
 from training.inference import predict_split
@@ -61,6 +62,13 @@ class EpochTotals:
     tokens: int = 0
     positions: int = 0
     seconds: float = 0.0
+
+    def count(self, tokens: int, positions: int, split: int) -> None:
+        """Add a batch, which ``split`` processes had to compute in halves."""
+        self.batches += 1
+        self.tokens += tokens
+        self.positions += positions
+        self.split += split > 0
 
     def row(self, learning_rate: float) -> dict[str, Any]:
         """The numbers of an epoch in ``history.jsonl``."""
@@ -140,12 +148,14 @@ class Trainer:
         self.peak_rates = [group["lr"] for group in self.optimizer.param_groups]
         self.random_state: dict[str, Tensor] | None = None  # in which a resumed epoch goes on
         self.on_epoch: Callable[[dict[str, Any]], None] = lambda row: None  # receives every row of the history
+        self.processes = Processes()  # that train this model; one, unless a run says otherwise
 
     def fit(self) -> None:
         """Train until the last epoch, the time limit or the end of ``patience``; leave the best weights in place."""
         while self.progress.epoch < self.max_epochs and not self.out_of_patience and not self.out_of_time:
             self.epoch()
-        load_weights(self.evaluated, self.directory, self.progress.best_weights)
+        if self.processes.first:
+            load_weights(self.evaluated, self.directory, self.progress.best_weights)
 
     @property
     def out_of_patience(self) -> bool:
@@ -161,8 +171,15 @@ class Trainer:
         return self.max_minutes is not None and self.seconds >= 60 * self.max_minutes
 
     def epoch(self) -> None:
-        """Train for one epoch, validate, and write it all to disk; the checkpoint last, so that it is never ahead."""
+        """Train for one epoch, and validate."""
         trained = self.train_epoch()
+        if self.processes.first:
+            self.validate(trained)
+        kept = (self.progress, self.totals, self.history)
+        self.progress, self.totals, self.history = self.processes.from_first(kept)
+
+    def validate(self, trained: dict[str, Any]) -> None:
+        """Score an epoch, and write it all to disk; the checkpoint last, so that it is never ahead."""
         started = time.perf_counter()
         scores = self.score("validation")
         numbers = {name: score for name, score in scores.items() if isinstance(score, (int, float))}
@@ -252,27 +269,25 @@ class Trainer:
             self.random_state = None
         self.model.train()
         batches = self.corpus.splits["train"].shuffled(self.batch_tokens, self.batch_sentences, seed)
-        rate = self.train_batches(batches)
+        rate = self.train_batches(self.processes.share(batches), seed)
         self.check_weights()
         return self.totals.row(rate)
 
-    def train_batches(self, batches: Batches) -> float:
+    def train_batches(self, batches: Batches, seed: int) -> float:
         """The batches of an epoch that are left; returns the last learning rate."""
         pending: list[tuple[Tensor, Tensor, int]] = []
         title = f"epoch {self.progress.epoch + 1}/{self.max_epochs}"
         saved = started = time.perf_counter()
         before, rate = self.totals.seconds, 0.0
-        with EpochBar(title, len(batches)) as bar:
+        with EpochBar(title, len(batches), self.processes.first) as bar:
             bar.advance(self.totals.batches)
             for batch in batches.after(self.totals.batches):
                 rate = self.set_rate(self.fraction_done(len(batches)))
+                self.processes.seed_step(seed, self.totals.batches)
                 loss, norm = self.train_step(batch, batches)
                 pending.append((loss.total.detach(), norm, loss.number))
-                self.totals.batches += 1
-                self.totals.tokens += batch.num_tokens
-                self.totals.positions += batch.num_positions
                 self.progress.steps += 1
-                self.totals.seconds = before + time.perf_counter() - started
+                self.totals.seconds = self.processes.agreed(before + time.perf_counter() - started)
                 ended = self.totals.batches == len(batches) or self.out_of_time
                 save = not ended and self.checkpoint_is_due(saved)
                 if len(pending) == STEPS_BETWEEN_CHECKS or ended or save:
@@ -304,15 +319,17 @@ class Trainer:
         A batch that does not fit into memory is computed in two halves.
         """
         self.optimizer.zero_grad()
+        split = False
         try:
             loss = self.backward([batch])
         except (torch.OutOfMemoryError, MemoryError):
             if len(batch.rows) < 2:
                 raise
             self.optimizer.zero_grad()
-            self.totals.split += 1
-            half = len(batch.rows) // 2
+            split, half = True, len(batch.rows) // 2
             loss = self.backward([batches.encoded.batch(rows) for rows in (batch.rows[:half], batch.rows[half:])])
+        loss, counts = self.processes.reduce(self.model, loss, [batch.num_tokens, batch.num_positions, split])
+        self.totals.count(*counts)
         norm = clip_grad_norm_(self.model.parameters(), self.max_norm)
         self.optimizer.step()
         if self.average is not None:
@@ -320,10 +337,10 @@ class Trainer:
         return loss, norm.detach()
 
     def backward(self, parts: list[Batch]) -> Loss:
-        """Gradients of the mean loss over the predictions of all parts."""
+        """Gradients of the mean loss over the predictions of all parts; a part without rows has none."""
         number = sum(int(part.target_mask.sum()) for part in parts) if len(parts) > 1 else None
         total, count = torch.zeros((), device=self.device), 0
-        for part in parts:
+        for part in [part for part in parts if len(part.rows)]:
             with memory_errors(), autocast(self.device, self.precision):
                 loss = self.model.loss(part.to(self.device))
             with memory_errors():
@@ -392,6 +409,8 @@ class Trainer:
 
     def save(self) -> None:
         """Save a checkpoint: everything that the rest of the training depends on."""
+        if not self.processes.first:
+            return
         state = {
             "identity": self.identity,
             "progress": vars(self.progress),
@@ -410,7 +429,7 @@ class Trainer:
         Raises:
             InputError: the checkpoint is of another config or of other data. Nothing is changed then.
         """
-        state = load_checkpoint(self.directory)
+        state = self.processes.from_first(load_checkpoint(self.directory) if self.processes.first else None)
         if state is None:
             return False
         check_identity(state.get("identity", {}), self.identity, self.directory)
@@ -421,7 +440,8 @@ class Trainer:
         if self.average is not None:
             self.average.load_state_dict(state["average"])
         self.random_state = state["random_state"] if self.totals.batches else None
-        write_json_lines(self.directory / HISTORY, self.history)
+        if self.processes.first:
+            write_json_lines(self.directory / HISTORY, self.history)
         return True
 
     def summary(self) -> dict[str, Any]:

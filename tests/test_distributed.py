@@ -1,0 +1,308 @@
+"""Several processes that train one run: two with gloo on this machine, with the variables that ``torchrun`` sets."""
+
+import json
+import multiprocessing
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+import torch.distributed as dist
+from conftest import FEW_ROWS, PARTS, ROOT, SMALL
+from omegaconf import DictConfig
+from processes import FORKS, Command
+from torch import nn
+
+from data.corpus import Batches, Corpus
+from data.errors import InputError
+from training import distributed, ranks
+from training.build import build
+from training.distributed import Processes, SeveralProcesses
+from training.loss import Loss
+from training.run import run
+from training.trainer import Trainer
+
+assert run  # what it imports, copies of this process need not import
+
+SHARES = ["trainer.batch_sentences=13"]  # of 40 rows: batches of 13, and one of 1
+EXACT = ["model.dropout=0", "model.word_dropout=0"]  # masks are drawn in each process
+
+
+def variables(rank: int, port: int) -> dict[str, str]:
+    """What ``torchrun`` sets for one of two processes."""
+    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    return {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", **place}
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+def started(folder: Path, *options: str, second: Sequence[str] = ()) -> list[Command]:
+    """Two processes of a run, the second one with further options."""
+    port, arguments = free_port(), [*SMALL, *options, f"hydra.run.dir={folder}"]
+    return [
+        Command("tasks.sentiment", *arguments, *(second if rank else ()), **variables(rank, port)) for rank in (0, 1)
+    ]
+
+
+def ended(processes: Sequence[Command]) -> tuple[list[int], list[str]]:
+    """The exit codes, and what each process printed."""
+    codes = [process.wait(timeout=600) for process in processes]
+    return codes, ["".join(process.printed) for process in processes]
+
+
+def result(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / "result.json").read_text())
+
+
+def history(folder: Path) -> list[dict[str, Any]]:
+    rows = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
+    return [{name: value for name, value in row.items() if not name.endswith("seconds")} for row in rows]
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return safetensors.torch.load_file(folder / "model.safetensors")
+
+
+def test_two_processes_train_what_one_does(launch: Callable, files: list[str], tmp_path: Path) -> None:
+    """Of every batch one process has 7 rows and the other 6, and of the last batch one has none: equal within 1e-5."""
+    options = [*files, *SHARES, *EXACT, "threads=1"]
+    codes, printed = ended(started(tmp_path / "two", *options))
+    assert codes == [0, 0] and printed[1] == "" and "2 processes" in printed[0], printed
+    one, two = launch("sentiment", *options, folder="one"), tmp_path / "two"
+    assert result(two)["environment"]["processes"] == 2 and "processes" not in result(one)["environment"]
+    assert result(two)["config_id"] == result(one)["config_id"] and result(two)["metrics"] == result(one)["metrics"]
+    rows = list(zip(history(one), history(two), strict=True))
+    assert len(rows) == 3 and rows[0][0]["steps"] == 4
+    for before, after in rows:
+        for name in ("steps", "tokens", "learning_rate", "validation"):
+            assert after[name] == before[name]
+        for name in ("train_loss", "gradient_norm"):
+            assert after[name] == pytest.approx(before[name], rel=1e-5)
+    for name, tensor in weights(one).items():
+        torch.testing.assert_close(weights(two)[name], tensor, rtol=1e-5, atol=1e-5)
+    assert {path.name for path in two.iterdir()} == {path.name for path in one.iterdir()} | {"run.log"}
+
+
+def test_torchrun_starts_a_run(files: list[str], tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m"]
+    options = ["tasks.sentiment", *SMALL, *files, "trainer.max_epochs=1", f"hydra.run.dir={tmp_path / 'run'}"]
+    done = subprocess.run([*command, *options], cwd=ROOT, capture_output=True, text=True, timeout=500)
+    assert done.returncode == 0, done.stderr
+    assert result(tmp_path / "run")["status"] == "ok" and result(tmp_path / "run")["environment"]["processes"] == 2
+    assert done.stdout.count("Files: ") == 1 and done.stderr.count("loading PyTorch") == 1
+
+
+def signal_itself(monkeypatch: pytest.MonkeyPatch, rank: int, number: signal.Signals) -> None:
+    """Let one of the processes that are started next get a signal in its sixth step, after a checkpoint."""
+    save = Trainer.save
+
+    def save_and_signal(trainer: Trainer) -> None:
+        save(trainer)
+        if trainer.processes.rank == rank and trainer.progress.steps == 6:
+            os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(Trainer, "save", save_and_signal)
+
+
+copies = pytest.mark.skipif(not FORKS, reason="processes are copies of this one")
+
+
+@copies
+def test_a_run_that_was_terminated_goes_on_to_the_same_bits(
+    files: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = [*files, *SHARES, "trainer.checkpoint_steps=1"]
+    with monkeypatch.context() as patch:
+        signal_itself(patch, 0, signal.SIGTERM)
+        codes, printed = ended(started(tmp_path / "cut", *options))
+    assert codes == [143, 143] and result(tmp_path / "cut")["status"] == "interrupted", printed
+    assert printed[0].count("interrupted: the same command with resume=true goes on") == 1 and printed[1] == ""
+    for folder, more in {"cut": ["resume=true"], "whole": []}.items():
+        assert ended(started(tmp_path / folder, *options, *more))[0] == [0, 0]
+    assert history(tmp_path / "cut") == history(tmp_path / "whole")
+    for name, tensor in weights(tmp_path / "whole").items():
+        assert torch.equal(weights(tmp_path / "cut")[name], tensor)
+
+
+@pytest.mark.parametrize(
+    ("second", "sentence"),
+    [
+        ("seed=2", "and process 0 on {host} differ in seed: give all machines the same files"),
+        ("data.train=none.jsonl", "error: process 1 of 2: data.train"),
+    ],
+)
+def test_an_error_of_one_process_is_the_error_of_all(
+    files: list[str], tmp_path: Path, second: str, sentence: str
+) -> None:
+    codes, printed = ended(started(tmp_path / "run", *files, second=[second]))
+    assert codes == [2, 2] and printed[1] == "", printed
+    assert sentence.format(host=socket.gethostname()) in printed[0] and "Traceback" not in printed[0]
+    assert not (tmp_path / "run").exists()
+
+
+@copies
+def test_a_process_that_is_killed_ends_the_others(
+    files: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signal_itself(monkeypatch, 1, signal.SIGKILL)
+    codes, printed = ended(started(tmp_path / "run", *files, *SHARES, "trainer.checkpoint_steps=1"))
+    assert codes == [1, -signal.SIGKILL] and "error: Another process of this run ended" in printed[0], printed
+    assert result(tmp_path / "run")["status"] == "failed" and "Traceback" not in printed[0]
+
+
+def test_a_sweep_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    port, options = free_port(), ["-m", "seed=1,2", f"hydra.sweep.dir={tmp_path / 'sweep'}"]
+    first, second = (Command("tasks.sentiment", *options, **variables(rank, port)) for rank in (0, 1))
+    codes, printed = ended([first, second])
+    assert codes == [2, 2] and not (tmp_path / "sweep").exists() and printed[1] == ""
+    assert printed[0].startswith("error: -m under torchrun: several processes can train one run only")
+    assert len(printed[0].splitlines()) == 1
+
+
+def test_other_commands_are_refused_in_one_sentence(tmp_path: Path) -> None:
+    codes, (printed,) = ended([Command("analysis.compare", str(tmp_path), **variables(0, 1))])
+    assert codes == [2] and printed == (
+        "error: This command under torchrun: several processes can train one run only; start it without.\n"
+    )
+
+
+class Unequal(nn.Module):
+    """Two linear layers, of which a row uses one, and a third that none uses."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.layers = nn.ModuleList(nn.Linear(3, 2, dtype=torch.float64) for _ in range(3))
+
+    def loss(self, rows: Sequence[int]) -> Loss:
+        """Every row has as many predictions as its number says; row 0 has none, and its loss is NaN."""
+        inputs = torch.arange(24, dtype=torch.float64).reshape(8, 3).sin()
+        losses = [number * self.layers[number % 2](inputs[number]).square().sum() for number in rows]
+        total = torch.stack(losses).sum() if sum(rows) else torch.tensor(torch.nan, dtype=torch.float64)
+        return Loss(total, sum(rows))
+
+
+def gradients(model: nn.Module) -> list[torch.Tensor | None]:
+    return [parameter.grad for parameter in model.parameters()]
+
+
+def reduce_shares(rank: int, port: int, folder: str) -> None:
+    """In one of two processes: the loss and the gradients of shares of several kinds."""
+    os.environ.update(variables(rank, port))
+    found = []
+    with distributed.joined() as processes:
+        for shares in SHARES_OF_ROWS:
+            model, rows = Unequal(), shares[rank]
+            loss = model.loss(rows) if rows else Loss(torch.zeros((), dtype=torch.float64), 0)
+            if loss.number:
+                (loss.total / loss.number).backward()
+            loss, counts = processes.reduce(model, Loss(loss.total.detach(), loss.number), [len(rows), 1])
+            found.append((loss.total.item(), loss.number, counts, gradients(model)))
+        assert processes.agreed(rank + 0.5) == 0.5 and processes.from_first({"rank": rank}) == {"rank": 0}
+    torch.save(found, Path(folder, f"{rank}.pt"))
+
+
+SHARES_OF_ROWS: list[tuple[list[int], list[int]]] = [
+    ([1, 3, 5], [2, 4]),  # each share uses another layer
+    ([7], []),
+    ([], [6, 2]),
+    ([1, 2], [0]),  # rows without predictions
+]
+
+
+@copies
+def test_gradients_are_those_of_the_whole_batch(tmp_path: Path) -> None:
+    """In float64 within 1e-12: shares of unequal size, empty ones, and parameters that some or all do not use."""
+    port = free_port()
+    fork = multiprocessing.get_context("fork")
+    processes = [fork.Process(target=reduce_shares, args=(rank, port, str(tmp_path))) for rank in (0, 1)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(600)
+        assert process.exitcode == 0
+    found = [torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1)]
+    for number, (first, second) in enumerate(SHARES_OF_ROWS):
+        model, rows = Unequal(), [row for row in first + second if row]
+        loss = model.loss(rows)
+        (loss.total / loss.number).backward()
+        for total, predictions, counts, reduced in (found[0][number], found[1][number]):
+            assert total == pytest.approx(loss.total.item(), rel=1e-12) and predictions == loss.number
+            assert counts == [len(first) + len(second), 2]
+            for gradient, expected in zip(reduced, gradients(model), strict=True):
+                assert (gradient is None) == (expected is None)
+                torch.testing.assert_close(gradient, expected, rtol=1e-12, atol=1e-12)
+        assert any(gradient is None for gradient in gradients(model))
+
+
+def of_two(rank: int) -> SeveralProcesses:
+    """One of two processes, which is not joined to the other."""
+    processes = SeveralProcesses.__new__(SeveralProcesses)
+    processes.rank, processes.size = rank, 2
+    return processes
+
+
+@pytest.mark.parametrize("task", PARTS)
+def test_shares_make_up_the_batches_of_every_task(composed: Callable[..., DictConfig], task: str) -> None:
+    cfg = composed(task, *SMALL, *FEW_ROWS, *PARTS[task])
+    train = Corpus(build(cfg.data), build(cfg.codec), **cfg.split).splits["train"]
+    whole = train.shuffled(10**6, 3, seed=1)
+    assert len(whole.rows[-1]) <= 3 and Processes().share(whole) is whole
+    shares = [of_two(rank).share(whole) for rank in (0, 1)]
+    for rows, *parts in zip(whole.rows, *(share.rows for share in shares), strict=True):
+        assert sorted(np.concatenate(parts)) == sorted(rows) and abs(len(parts[0]) - len(parts[1])) <= 1
+    (empty,) = Batches(train.encoded, [whole.rows[0][:0]])
+    assert len(empty.rows) == 0 and empty.num_tokens == 0 and empty.num_positions >= 0
+
+
+def test_every_process_draws_other_dropout_in_every_step() -> None:
+    def drawn(rank: int, seed: int, step: int) -> float:
+        of_two(rank).seed_step(seed, step)
+        return torch.rand(()).item()
+
+    assert drawn(1, 3, 4) == drawn(1, 3, 4)
+    assert len({drawn(*numbers) for numbers in [(0, 3, 4), (1, 3, 4), (1, 4, 4), (1, 3, 5)]}) == 4
+    before = torch.get_rng_state()
+    Processes().seed_step(3, 4)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_every_process_takes_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[int] = []
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "set_device", taken.append)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert of_two(1).device(torch.device("cuda")) == torch.device("cuda", 1) and taken == [1]
+    assert of_two(1).device(torch.device("cpu")) == torch.device("cpu")
+    for name in ("cuda:0", "mps"):
+        with pytest.raises(InputError, match=f"device={name}: several processes train with device=cuda"):
+            of_two(1).device(torch.device(name))
+    monkeypatch.setenv("LOCAL_RANK", "2")
+    with pytest.raises(InputError, match=r"has 2 GPU.* start torchrun with --nproc-per-node 2"):
+        of_two(1).device(torch.device("cuda"))
+
+
+def test_incomplete_variables_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MASTER_ADDR", raising=False)
+    for name, value in {"RANK": "0", "WORLD_SIZE": "2", "MASTER_PORT": "1"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(InputError, match="WORLD_SIZE=2 and lacks MASTER_ADDR"), distributed.joined():
+        raise AssertionError("unreachable")
+    monkeypatch.setenv("WORLD_SIZE", "two")
+    with pytest.raises(InputError, match="WORLD_SIZE=two, which is no number"):
+        ranks.rank()
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    with distributed.joined() as processes:
+        assert processes is distributed.ALONE and not dist.is_initialized()
