@@ -91,13 +91,20 @@ def line(name: str, group: list[dict[str, Any]], metric: str, beside: list[str])
 
 def origin(results: list[dict[str, Any]]) -> str:
     """Hardware and commits, said once."""
-    machines = sorted({f"{r['environment']['cpu']}, {r['environment']['threads']} thread(s)" for r in results})
+    machines = sorted({machine(result["environment"]) for result in results})
     commits = sorted({result["environment"]["commit"][:10] for result in results})
     torch = sorted({result["environment"]["torch"] for result in results})
     return (
         f"Mean ± standard deviation over seeds; {'; '.join(machines)} a run; torch {', '.join(torch)}; commit "
         f"{', '.join(commits)}."
     )
+
+
+def machine(environment: dict[str, Any]) -> str:
+    """The processor and the number of threads; the number of processes too where a run has several."""
+    processes = environment.get("processes", 1)
+    threads = f"{environment['cpu']}, {environment['threads']} thread(s)"
+    return threads if processes == 1 else f"{threads} in each of {processes} processes"
 
 
 def filled(readme: str) -> str:

@@ -24,7 +24,7 @@ from analysis.trials import Search
 COLUMNS = 6  # groups beside each other in a table of examples
 EXAMPLES = 6  # for either of two groups
 SPLITS = {"train": "training"}  # in words
-MACHINE = ("cpu", "threads", "device")
+MACHINE = ("cpu", "threads", "processes", "device")
 SORTED_BY = {"": "rank", "sd": "standard_deviation", "95 % interval": "low", "tokens/s": "tokens_per_second"}
 
 

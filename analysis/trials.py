@@ -194,14 +194,15 @@ def name_trial_groups(groups: list[TrialGroup]) -> None:
 
 
 def core_hours(record: Record) -> float:
-    """The hours that a run took, times its threads; a run that was resumed counts its training in full."""
+    """The hours that a run took, times the threads of its processes; all training of a resumed one counts."""
     content = record.content
     try:
         wall = (datetime.fromisoformat(content["ended"]) - datetime.fromisoformat(content["started"])).total_seconds()
     except (KeyError, ValueError):
         wall = 0.0
-    threads = content.get("environment", {}).get("threads") or 1
-    return max(wall, content.get("training", {}).get("seconds", 0.0)) * threads / 3600
+    machine = content.get("environment", {})
+    cores = (machine.get("threads") or 1) * machine.get("processes", 1)
+    return max(wall, content.get("training", {}).get("seconds", 0.0)) * cores / 3600
 
 
 def expected_best(scores: Sequence[float], count: int) -> tuple[float, float]:

@@ -5,9 +5,9 @@ Other ``key=value`` arguments override the configs; ``data.path=DIR`` names a co
 copy of each under its name.
 
 A recorded seed passes if its score is within a tolerance of the recorded one: 0.1 points with the same processor,
-threads, precision, kernel and version of PyTorch; otherwise 1 point, or twice the standard deviation over the recorded
-seeds if that is larger. A new seed passes within the range expected of 99 of 100 new seeds, which takes two recorded
-seeds or more. The exit code is 0 if all scores pass, 1 if one fails, and 2 if nothing could be checked.
+threads, processes, precision, kernel and version of PyTorch; otherwise 1 point, or twice the standard deviation over
+the recorded seeds if that is larger. A new seed passes within the range expected of 99 of 100 new seeds, which takes
+two recorded seeds or more. The exit code is 0 if all scores pass, 1 if one fails, and 2 if nothing could be checked.
 """
 
 import argparse
@@ -35,7 +35,7 @@ RESULTS = ROOT / "analysis" / "results"
 CONFIDENCE = 0.99
 SAME_TOLERANCE, OTHER_TOLERANCE = 0.1, 1.0  # points; runs on one machine are equal, 0.1 allows for a library's update
 DEVIATIONS = 2  # what another machine may add, in standard deviations over seeds
-SAME_MACHINE = ("cpu", "device", "threads", "torch", "precision", "kernel")
+SAME_MACHINE = ("cpu", "device", "threads", "processes", "torch", "precision", "kernel")
 
 
 def recorded_groups(folder: Path) -> list[RunGroup]:
