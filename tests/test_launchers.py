@@ -6,11 +6,14 @@ import re
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from conftest import ROOT, SMALL
-from omegaconf import OmegaConf
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
 from processes import command
 
 from hydra_plugins.rnnbench.ray import RayLauncher, check_reachable
@@ -38,11 +41,13 @@ def test_slurm_is_asked_for_what_a_job_needs(files: list[str], tmp_path: Path) -
     for name in ("sbatch", "srun"):
         (tmp_path / name).chmod(0o755)
     asked = ["hydra.launcher.cpus_per_task=4", "hydra.launcher.timeout_min=90", "hydra.launcher.partition=long"]
+    asked += ["hydra.launcher.gpus_per_node=2", "hydra.launcher.gres=gpu:2"]
     path = f"{tmp_path}:{os.environ['PATH']}"
     options = ["cell=rnn,gru", "hydra/launcher=submitit_slurm", *asked]
     assert sweep(tmp_path / "sweep", *files, *options, PATH=path).returncode == 1
     script = (tmp_path / "submitted").read_text()
-    for option in ("array=0-1", "cpus-per-task=4", "time=90", "partition=long", "job-name=sentiment"):
+    needs = ("cpus-per-task=4", "time=90", "partition=long", "gpus-per-node=2", "gres=gpu:2")
+    for option in ("array=0-1", "job-name=sentiment", *needs):
         assert f"#SBATCH --{option}" in script
 
 
@@ -77,6 +82,21 @@ def test_ray_runs_the_jobs_where_the_sweep_was_started(files: list[str], tmp_pat
     again = sweep(Path(os.path.relpath(tmp_path / "sweep", ROOT)), *files, *options)
     assert again.returncode == 0, again.stderr
     assert results(tmp_path / "sweep") == before  # what is finished is skipped: a run would have another time
+
+
+def test_ray_is_asked_for_what_a_job_needs(
+    composed: Callable[..., DictConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, float] = {}
+    cluster = SimpleNamespace(is_initialized=lambda: True, remote=lambda **needs: asked.update(needs))
+    monkeypatch.setitem(sys.modules, "ray", cluster)
+    needs = ["hydra.launcher.num_cpus=4", "hydra.launcher.num_gpus=0.5"]
+    cfg = composed("sentiment", "hydra/launcher=ray", *needs, hydra=True)
+    launcher = instantiate(cfg.hydra.launcher)
+    launcher.config = cfg
+    with pytest.raises(TypeError, match="'NoneType' object is not callable"):  # the stand-in for a job
+        launcher.launch([], 0)
+    assert asked == {"num_cpus": 4, "num_gpus": 0.5}
 
 
 def test_without_ray_its_launcher_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
