@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -18,7 +19,7 @@ import torch
 import torch.distributed as dist
 from conftest import FEW_ROWS, PARTS, ROOT, SMALL
 from omegaconf import DictConfig
-from processes import FORKS, Command
+from processes import FORKS, Command, command
 from torch import nn
 
 from data.corpus import Batches, Corpus
@@ -36,30 +37,31 @@ SHARES = ["trainer.batch_sentences=13"]  # of 40 rows: batches of 13, and one of
 EXACT = ["model.dropout=0", "model.word_dropout=0"]  # masks are drawn in each process
 
 
+def new_store() -> dist.TCPStore:
+    """Where two processes meet, which ``torchrun`` keeps in a process of its own."""
+    return dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+
+
 def variables(rank: int, port: int) -> dict[str, str]:
     """What ``torchrun`` sets for one of two processes."""
-    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "TORCHELASTIC_USE_AGENT_STORE": "True"}
     return {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", **place}
 
 
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
-
-
-def started(folder: Path, *options: str, second: Sequence[str] = ()) -> list[Command]:
-    """Two processes of a run, the second one with further options."""
-    port, arguments = free_port(), [*SMALL, *options, f"hydra.run.dir={folder}"]
-    return [
-        Command("tasks.sentiment", *arguments, *(second if rank else ()), **variables(rank, port)) for rank in (0, 1)
+def two_processes(*options: str, second: Sequence[str] = ()) -> tuple[list[int], list[str]]:
+    """The exit codes of two processes, the second one with further options, and what each printed."""
+    store = new_store()
+    processes = [
+        Command("tasks.sentiment", *options, *(second if rank else ()), **variables(rank, store.port))
+        for rank in (0, 1)
     ]
-
-
-def ended(processes: Sequence[Command]) -> tuple[list[int], list[str]]:
-    """The exit codes, and what each process printed."""
     codes = [process.wait(timeout=600) for process in processes]
     return codes, ["".join(process.printed) for process in processes]
+
+
+def trained(folder: Path, *options: str, **second: Sequence[str]) -> tuple[list[int], list[str]]:
+    """The same of a small run."""
+    return two_processes(*SMALL, *options, f"hydra.run.dir={folder}", **second)
 
 
 def result(folder: Path) -> dict[str, Any]:
@@ -78,7 +80,7 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 def test_two_processes_train_what_one_does(launch: Callable, files: list[str], tmp_path: Path) -> None:
     """Of every batch one process has 7 rows and the other 6, and of the last batch one has none: equal within 1e-5."""
     options = [*files, *SHARES, *EXACT, "threads=1"]
-    codes, printed = ended(started(tmp_path / "two", *options))
+    codes, printed = trained(tmp_path / "two", *options)
     assert codes == [0, 0] and printed[1] == "" and "2 processes" in printed[0], printed
     one, two = launch("sentiment", *options, folder="one"), tmp_path / "two"
     assert result(two)["environment"]["processes"] == 2 and "processes" not in result(one)["environment"]
@@ -96,9 +98,9 @@ def test_two_processes_train_what_one_does(launch: Callable, files: list[str], t
 
 
 def test_torchrun_starts_a_run(files: list[str], tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m"]
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m"]
     options = ["tasks.sentiment", *SMALL, *files, "trainer.max_epochs=1", f"hydra.run.dir={tmp_path / 'run'}"]
-    done = subprocess.run([*command, *options], cwd=ROOT, capture_output=True, text=True, timeout=500)
+    done = subprocess.run([*torchrun, *options], cwd=ROOT, capture_output=True, text=True, timeout=500)
     assert done.returncode == 0, done.stderr
     assert result(tmp_path / "run")["status"] == "ok" and result(tmp_path / "run")["environment"]["processes"] == 2
     assert done.stdout.count("Files: ") == 1 and done.stderr.count("loading PyTorch") == 1
@@ -121,16 +123,20 @@ copies = pytest.mark.skipif(not FORKS, reason="processes are copies of this one"
 
 @copies
 def test_a_run_that_was_terminated_goes_on_to_the_same_bits(
-    files: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    launch: Callable, files: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options = [*files, *SHARES, "trainer.checkpoint_steps=1"]
     with monkeypatch.context() as patch:
         signal_itself(patch, 0, signal.SIGTERM)
-        codes, printed = ended(started(tmp_path / "cut", *options))
+        codes, printed = trained(tmp_path / "cut", *options)
     assert codes == [143, 143] and result(tmp_path / "cut")["status"] == "interrupted", printed
     assert printed[0].count("interrupted: the same command with resume=true goes on") == 1 and printed[1] == ""
+    shutil.copytree(tmp_path / "cut", tmp_path / "alone")
+    launch("sentiment", *options, "resume=true", folder="alone")  # in one process, which draws other dropout
+    assert result(tmp_path / "alone")["status"] == "ok" and len(history(tmp_path / "alone")) == 3
+    assert history(tmp_path / "alone")[0] == history(tmp_path / "cut")[0]
     for folder, more in {"cut": ["resume=true"], "whole": []}.items():
-        assert ended(started(tmp_path / folder, *options, *more))[0] == [0, 0]
+        assert trained(tmp_path / folder, *options, *more)[0] == [0, 0]
     assert history(tmp_path / "cut") == history(tmp_path / "whole")
     for name, tensor in weights(tmp_path / "whole").items():
         assert torch.equal(weights(tmp_path / "cut")[name], tensor)
@@ -140,13 +146,13 @@ def test_a_run_that_was_terminated_goes_on_to_the_same_bits(
     ("second", "sentence"),
     [
         ("seed=2", "and process 0 on {host} differ in seed: give all machines the same files"),
-        ("data.train=none.jsonl", "error: process 1 of 2: data.train"),
+        ("data.train=none.jsonl", "error: process 1 of 2: There is no file none.jsonl"),
     ],
 )
 def test_an_error_of_one_process_is_the_error_of_all(
     files: list[str], tmp_path: Path, second: str, sentence: str
 ) -> None:
-    codes, printed = ended(started(tmp_path / "run", *files, second=[second]))
+    codes, printed = trained(tmp_path / "run", *files, second=[second])
     assert codes == [2, 2] and printed[1] == "", printed
     assert sentence.format(host=socket.gethostname()) in printed[0] and "Traceback" not in printed[0]
     assert not (tmp_path / "run").exists()
@@ -157,25 +163,22 @@ def test_a_process_that_is_killed_ends_the_others(
     files: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     signal_itself(monkeypatch, 1, signal.SIGKILL)
-    codes, printed = ended(started(tmp_path / "run", *files, *SHARES, "trainer.checkpoint_steps=1"))
+    codes, printed = trained(tmp_path / "run", *files, *SHARES, "trainer.checkpoint_steps=1")
     assert codes == [1, -signal.SIGKILL] and "error: Another process of this run ended" in printed[0], printed
     assert result(tmp_path / "run")["status"] == "failed" and "Traceback" not in printed[0]
 
 
 def test_a_sweep_is_refused_in_one_sentence(tmp_path: Path) -> None:
-    port, options = free_port(), ["-m", "seed=1,2", f"hydra.sweep.dir={tmp_path / 'sweep'}"]
-    first, second = (Command("tasks.sentiment", *options, **variables(rank, port)) for rank in (0, 1))
-    codes, printed = ended([first, second])
+    codes, printed = two_processes("-m", "seed=1,2", f"hydra.sweep.dir={tmp_path / 'sweep'}")
     assert codes == [2, 2] and not (tmp_path / "sweep").exists() and printed[1] == ""
     assert printed[0].startswith("error: -m under torchrun: several processes can train one run only")
     assert len(printed[0].splitlines()) == 1
 
 
 def test_other_commands_are_refused_in_one_sentence(tmp_path: Path) -> None:
-    codes, (printed,) = ended([Command("analysis.compare", str(tmp_path), **variables(0, 1))])
-    assert codes == [2] and printed == (
-        "error: This command under torchrun: several processes can train one run only; start it without.\n"
-    )
+    done = command("analysis.compare", str(tmp_path), **variables(0, 1))
+    sentence = "error: This command under torchrun: several processes can train one run only; start it without.\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", sentence)
 
 
 class Unequal(nn.Module):
@@ -225,9 +228,8 @@ SHARES_OF_ROWS: list[tuple[list[int], list[int]]] = [
 @copies
 def test_gradients_are_those_of_the_whole_batch(tmp_path: Path) -> None:
     """In float64 within 1e-12: shares of unequal size, empty ones, and parameters that some or all do not use."""
-    port = free_port()
-    fork = multiprocessing.get_context("fork")
-    processes = [fork.Process(target=reduce_shares, args=(rank, port, str(tmp_path))) for rank in (0, 1)]
+    store, fork = new_store(), multiprocessing.get_context("fork")
+    processes = [fork.Process(target=reduce_shares, args=(rank, store.port, str(tmp_path))) for rank in (0, 1)]
     for process in processes:
         process.start()
     for process in processes:
