@@ -1,5 +1,7 @@
 """Padded batches of ids: what models receive from ``data``."""
 
+from array import array
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Self
 
@@ -59,11 +61,14 @@ class Ragged:
     offsets: np.ndarray  # [rows + 1] int64
 
     @classmethod
-    def of(cls, rows: list[list[int]]) -> Self:
-        lengths = np.fromiter(map(len, rows), dtype=np.int64, count=len(rows))
-        offsets = np.concatenate([[0], np.cumsum(lengths)])
-        values = np.fromiter((x for row in rows for x in row), dtype=np.int32, count=int(offsets[-1]))
-        return cls(values, offsets)
+    def of(cls, rows: Iterable[Sequence[int]]) -> Self:
+        """The rows in one array; an iterator's rows are never in memory together."""
+        values, lengths = array("i"), array("q")
+        for row in rows:
+            values.extend(row)
+            lengths.append(len(row))
+        offsets = np.concatenate([[0], np.cumsum(np.array(lengths, dtype=np.int64))])
+        return cls(np.array(values, dtype=np.int32), offsets)
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -74,7 +79,7 @@ class Ragged:
 
     def pad(self, rows: np.ndarray) -> tuple[Tensor, Tensor]:
         """The chosen rows, padded: [B] positions -> ([B, T] int64 ids, [B, T] mask), T at least 1."""
-        lengths = self.lengths[rows]
+        lengths = self.offsets[rows + 1] - self.offsets[rows]
         columns = np.arange(max(1, lengths.max(initial=0)))
         mask = columns < lengths[:, None]
         ids = np.full(mask.shape, PAD, dtype=np.int64)

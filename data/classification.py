@@ -1,7 +1,6 @@
 """Texts with one label each."""
 
-import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -13,7 +12,7 @@ import torch
 from data.batch import Batch, Ragged
 from data.corpus import Codec
 from data.errors import InputError, shorten
-from data.tokenizers import Tokenizer
+from data.tokenizers import Texts, Tokenizer
 from data.vocabulary import UNK, Vocabulary, size_note
 
 
@@ -71,6 +70,7 @@ class ClassificationCodec(Codec[LabelledText]):
     """
 
     example_type = LabelledText
+    encoded_type = EncodedTexts
 
     def __init__(self, tokenizer: Tokenizer, min_count: int, vocab_size: int | None, max_length: int | None, keep: str):
         if keep not in ("start", "end", "both"):
@@ -79,7 +79,7 @@ class ClassificationCodec(Codec[LabelledText]):
         self.max_length, self.keep = max_length, keep
 
     def fit(self, train: Sequence[LabelledText]) -> None:
-        self.tokenizer.fit(example.text for example in train)
+        self.tokenizer.fit(Texts(lambda: (example.text for example in train)))
         pieces = (piece for example in train for piece in self.tokenizer.split(example.text))
         self.vocabulary = Vocabulary.of_text(pieces, self.min_count, self.vocab_size)
         self.notes = [*self.tokenizer.notes, *size_note(self.vocabulary, self.vocab_size)]
@@ -91,9 +91,17 @@ class ClassificationCodec(Codec[LabelledText]):
 
     def encode(self, examples: Sequence[LabelledText]) -> EncodedTexts:
         targets = np.array([self.label_id(example) for example in examples], dtype=np.int64)
-        rows = [self.all_ids(example.text) for example in examples]
-        cut = [self.cut(ids) for ids in rows]
-        return EncodedTexts(Ragged.of(cut), targets, sum(map(operator.is_not, rows, cut)))
+        is_cut = np.zeros(len(examples), dtype=bool)
+        tokens = Ragged.of(self.encoded(examples, is_cut))
+        return EncodedTexts(tokens, targets, int(is_cut.sum()))
+
+    def encoded(self, examples: Sequence[LabelledText], is_cut: np.ndarray) -> Iterator[list[int]]:
+        """The ids of every text in turn; ``is_cut`` [texts] becomes true where they are cut."""
+        for row, example in enumerate(examples):
+            ids = self.all_ids(example.text)
+            cut = self.cut(ids)
+            is_cut[row] = cut is not ids
+            yield cut
 
     def encode_text(self, text: str) -> list[int]:
         """The ids of a text, cut to ``max_length``; a text without pieces is one unknown piece."""

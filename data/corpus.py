@@ -2,8 +2,10 @@
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
@@ -11,9 +13,12 @@ import numpy as np
 
 from data.batch import Batch, Ragged
 from data.buckets import by_length, shuffled_buckets
+from data.cache import CorpusCache
 from data.errors import InputError, shorten
+from data.stored import StoredRows
 
 SPLITS = ("train", "validation", "test")
+RANK = 32  # bytes that order rows at random
 
 
 class AnyExample(Protocol):
@@ -35,6 +40,7 @@ class DatasetReader(ABC, Generic[Example]):
     name: str
     example_type: type[Example]
     notes: Sequence[str] = ()  # what the user should know about the splits read so far
+    storable: ClassVar[bool] = False  # whether its options and the files that they name alone decide what it reads
     group_size: int = (
         1  # so many consecutive rows are held out together: more than 1 where they are of one film, page, ...
     )
@@ -61,8 +67,13 @@ class DatasetReader(ABC, Generic[Example]):
         return self
 
     @abstractmethod
-    def read_split(self, split: str) -> list[Example] | None:
+    def read_split(self, split: str) -> Sequence[Example] | None:
         """The examples of one of ``SPLITS``, in a fixed order; None where the data set has no such split."""
+
+    def iterate_split(self, split: str) -> Iterator[Example] | None:
+        """The same in turn; readers of large files give them without holding all in memory."""
+        examples = type(self).read_split(self, split)  # not one that reads from a cache in its place
+        return None if examples is None else iter(examples)
 
     @abstractmethod
     def origin(self) -> dict[str, Any]:
@@ -94,6 +105,7 @@ class Codec(ABC, Generic[Example]):
     sizes: dict[str, int]  # sizes for the model's constructor, under its argument names
     notes: Sequence[str] = ()  # what the user should know about the last ``fit``
     max_length: int | None  # the maximum number of tokens per row or side; null for no limit
+    encoded_type: ClassVar[type | None] = None  # the dataclass of ``Ragged``, arrays and numbers that can be stored
 
     @abstractmethod
     def fit(self, train: Sequence[Example]) -> None: ...
@@ -104,6 +116,14 @@ class Codec(ABC, Generic[Example]):
     def encode_training(self, examples: Sequence[Example]) -> Encoded:
         """The training split as ids, in case it is cut where others are not."""
         return self.encode(examples)
+
+    def encode_splits(self, examples: Mapping[str, Sequence[Example]]) -> dict[str, Encoded]:
+        """All splits as ids, after ``fit`` on that for training."""
+        self.fit(examples["train"])
+        return {
+            split: self.encode_training(rows) if split == "train" else self.encode(rows)
+            for split, rows in examples.items()
+        }
 
     def resample(self, encoded: Any, examples: Sequence[Example], seed: int) -> Encoded:
         """The training split of the epoch with this seed; the same in every epoch unless a codec samples."""
@@ -133,12 +153,12 @@ class Codec(ABC, Generic[Example]):
 class Split(Generic[Example]):
     """The examples of a split, as text and as ids."""
 
-    examples: list[Example]
+    examples: Sequence[Example]
     encoded: Encoded
     codec: Codec[Example]
 
     @classmethod
-    def of(cls, examples: list[Example], codec: Codec[Example]) -> Self:
+    def of(cls, examples: Sequence[Example], codec: Codec[Example]) -> Self:
         return cls(examples, codec.encode(examples), codec)
 
     def __len__(self) -> int:
@@ -184,6 +204,7 @@ class Corpus(Generic[Example]):
             run.
         limit: the maximum number of examples of every split, a random sample; null for all.
         read_test: false leaves the test split unread.
+        cache: keeps ids and the fitted codec for the next time; null for none.
     """
 
     def __init__(
@@ -194,6 +215,7 @@ class Corpus(Generic[Example]):
         split_seed: int = 0,
         limit: int | None = None,
         read_test: bool = True,
+        cache: CorpusCache | None = None,
     ) -> None:
         check_split_options(validation_share, split_seed, limit)
         self.reader, self.codec = reader.for_examples(codec.example_type), codec
@@ -204,17 +226,15 @@ class Corpus(Generic[Example]):
         if "test" not in examples:
             unread = "The test split was not read (test=false)."
             self.notes.append(self.reader.missing_test_message if read_test else unread)
-        codec.fit(examples["train"])
+        self.cache, self.choice = cache, (validation_share, split_seed, limit)
+        encoded = codec.encode_splits(examples) if cache is None else cache.encode_splits(codec, examples, self.choice)
         self.notes += codec.notes
-        self.splits = {
-            split: Split(rows, codec.encode_training(rows) if split == "train" else codec.encode(rows), codec)
-            for split, rows in examples.items()
-        }
+        self.splits = {split: Split(rows, encoded[split], codec) for split, rows in examples.items()}
         self.notes += [note for name, split in self.splits.items() if (note := self.cut_note(name, split))]
 
-    def read_splits(self, names: Sequence[str], limit: int | None, seed: int) -> dict[str, list[Example]]:
+    def read_splits(self, names: Sequence[str], limit: int | None, seed: int) -> dict[str, Sequence[Example]]:
         """The examples of every split that the data set has, none of them empty."""
-        examples: dict[str, list[Example]] = {}
+        examples: dict[str, Sequence[Example]] = {}
         for split in names:
             rows = self.reader.read_split(split)
             if rows is None and split != "train":
@@ -229,7 +249,7 @@ class Corpus(Generic[Example]):
         self.notes[:0] = self.reader.notes
         return examples
 
-    def hold_out_validation(self, examples: dict[str, list[Example]], fraction: float, seed: int) -> None:
+    def hold_out_validation(self, examples: dict[str, Sequence[Example]], fraction: float, seed: int) -> None:
         """Move a part of the training split into a validation split."""
         size, labelled = self.reader.group_size, any(example.stratum() is not None for example in examples["train"])
         examples["train"], held = hold_out(examples["train"], fraction, seed, size)
@@ -265,10 +285,19 @@ class Corpus(Generic[Example]):
         return {
             "name": self.reader.name,
             **self.reader.origin(),
-            "sha256": {name: content_hash(split.examples) for name, split in self.splits.items()},
+            "sha256": self.digests,
             "sizes": {name: len(split) for name, split in self.splits.items()},
             "notes": self.notes,
         }
+
+    @cached_property
+    def digests(self) -> dict[str, str]:
+        """The content hash of every split."""
+
+        def compute() -> dict[str, str]:
+            return {name: content_hash(split.examples) for name, split in self.splits.items()}
+
+        return compute() if self.cache is None else self.cache.remember("hashes", [*self.splits, self.choice], compute)
 
 
 def content_hash(examples: Sequence[Any]) -> str:
@@ -303,34 +332,45 @@ def row_rank(seed: int, row: int) -> bytes:
     return hashlib.sha256(f"{seed}:{row}".encode()).digest()
 
 
-def sample_rows(examples: list[Example], limit: int | None, seed: int) -> list[Example]:
+def order_by_rank(rows: np.ndarray, seed: int) -> np.ndarray:
+    """The positions of rows in the order of their ranks."""
+    ranks = b"".join(row_rank(seed, row) for row in rows.tolist())
+    return np.lexsort(np.frombuffer(ranks, dtype=">u8").reshape(-1, RANK // 8).T[::-1])
+
+
+def pick(examples: Sequence[Example], positions: np.ndarray) -> Sequence[Example]:
+    """The examples at some positions; those in a file stay there."""
+    if isinstance(examples, StoredRows):
+        return examples.select(positions)
+    return [examples[position] for position in positions.tolist()]
+
+
+def sample_rows(examples: Sequence[Example], limit: int | None, seed: int) -> Sequence[Example]:
     """At most ``limit`` examples, drawn at random and kept in order."""
     if limit is None or len(examples) <= limit:
         return examples
-    drawn = sorted(range(len(examples)), key=lambda row: row_rank(seed, row))[:limit]
-    return [examples[row] for row in sorted(drawn)]
+    return pick(examples, np.sort(order_by_rank(np.arange(len(examples)), seed)[:limit]))
 
 
 def hold_out(
-    examples: list[Example], fraction: float, seed: int, group_size: int = 1
-) -> tuple[list[Example], list[Example]]:
+    examples: Sequence[Example], fraction: float, seed: int, group_size: int = 1
+) -> tuple[Sequence[Example], Sequence[Example]]:
     """(train, validation): the same fraction of every label (``stratum``), in an order that depends on the seed only.
 
     ``group_size`` consecutive rows of a label stay together, except in the last group drawn, which may be cut. One row
     of every label stays in the training part.
     """
-    strata: dict[Any, list[int]] = {}
+    strata: dict[Any, array[int]] = {}
     for row, example in enumerate(examples):
-        strata.setdefault(example.stratum(), []).append(row)
-    held: set[int] = set()
-    for rows, size in zip(
-        strata.values(), held_out_sizes(list(map(len, strata.values())), fraction, seed), strict=True
-    ):
-        groups = [rows[start : start + group_size] for start in range(0, len(rows), group_size)]
-        groups.sort(key=lambda group: row_rank(seed, group[0]))
-        held.update([row for group in groups for row in group][:size])
-    train = [example for row, example in enumerate(examples) if row not in held]
-    return train, [examples[row] for row in sorted(held)]
+        strata.setdefault(example.stratum(), array("q")).append(row)
+    is_held = np.zeros(len(examples), dtype=bool)
+    sizes = held_out_sizes(list(map(len, strata.values())), fraction, seed)
+    for stratum, size in zip(strata.values(), sizes, strict=True):
+        rows = np.array(stratum, dtype=np.int64)
+        order = order_by_rank(rows[::group_size], seed)
+        grouped = (order[:, None] * group_size + np.arange(group_size)).ravel()
+        is_held[rows[grouped[grouped < len(rows)][:size]]] = True
+    return pick(examples, np.flatnonzero(~is_held)), pick(examples, np.flatnonzero(is_held))
 
 
 def held_out_sizes(sizes: list[int], fraction: float, seed: int) -> list[int]:

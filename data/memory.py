@@ -98,6 +98,7 @@ class MemoryCodec(Codec[MemorySequence]):
     """Tokens and targets <-> ids and numbers. Sequences are cut only where answers alone are wanted."""
 
     example_type = MemorySequence
+    encoded_type = EncodedSequences
     max_length = None
     target_type: type  # of the targets of a split in an array
 

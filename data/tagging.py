@@ -105,6 +105,7 @@ class TaggingCodec(Codec[TaggedSentence]):
     """
 
     example_type = TaggedSentence
+    encoded_type = EncodedSentences
 
     def __init__(
         self,
@@ -165,11 +166,11 @@ class TaggingCodec(Codec[TaggedSentence]):
 
     def encode(self, examples: Sequence[TaggedSentence]) -> EncodedSentences:
         numbers: dict[str, int] = {}
-        types = [[numbers.setdefault(word, len(numbers) + 1) for word in example.words] for example in examples]
-        targets = [[self.tags.ids.get(tag, NO_TAG) for tag in example.tags] for example in examples]
+        types = Ragged.of([numbers.setdefault(word, len(numbers) + 1) for word in one.words] for one in examples)
+        targets = Ragged.of([self.tags.ids.get(tag, NO_TAG) for tag in example.tags] for example in examples)
         word_ids = np.array([PAD, *map(self.word_id, numbers)], dtype=np.int64)
         spellings = Ragged.of([[], *map(self.spelling, numbers)])
-        return EncodedSentences(Ragged.of(types), Ragged.of(targets), word_ids, self.counts[word_ids], spellings)
+        return EncodedSentences(types, targets, word_ids, self.counts[word_ids], spellings)
 
     def unlabelled(self, line: str) -> TaggedSentence:
         return TaggedSentence.untagged(line.split())

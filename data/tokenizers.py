@@ -3,8 +3,9 @@
 import io
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 
 import regex
@@ -13,6 +14,8 @@ from data.errors import InputError, first_line
 from data.writing import write_with
 
 LONGEST_WORD = 10_000  # characters
+MOST_TEXTS = 500_000  # that SentencePiece learns from: it needs about 1 GB of memory for 1,000,000 short sentences
+SAMPLED_TOGETHER = 10_000  # texts
 
 WORDS = r"""
     LETTER+(?=n['’]t\b)                                # the verb of don't, isn't
@@ -28,6 +31,20 @@ WORD = regex.compile(
 ASCII_WORD = re.compile(
     WORDS.replace("LETTER", r"\w").replace("OTHER", "."), re.VERBOSE | re.IGNORECASE
 )  # the same, faster
+
+
+class Texts(Iterable[str]):
+    """Texts that can be iterated over any number of times, without being in memory together.
+
+    Args:
+        read: gives an iterator over all of them.
+    """
+
+    def __init__(self, read: Callable[[], Iterator[str]]) -> None:
+        self.read = read
+
+    def __iter__(self) -> Iterator[str]:
+        return self.read()
 
 
 class Tokenizer(ABC):
@@ -49,8 +66,8 @@ class Tokenizer(ABC):
     @abstractmethod
     def join(self, pieces: list[str]) -> str: ...
 
-    def sample(self, texts: Iterable[str], alpha: float, nbest: int, seed: int) -> list[list[str]]:
-        """One segmentation of each text, sampled with a seed."""
+    def sample(self, texts: Iterable[str], alpha: float, nbest: int, seed: int) -> Iterator[list[str]]:
+        """One segmentation of each text in turn, sampled with a seed."""
         raise InputError(
             f"codec.sampling_alpha={alpha:g}: {type(self).__name__} has one segmentation per text, and only sub-words "
             f"can be sampled: set it to null, or choose tokenizer=sentencepiece."
@@ -104,8 +121,16 @@ def cut_long_words(text: str) -> list[str]:
     return [text[start : start + LONGEST_WORD] for start in range(0, len(text), LONGEST_WORD)]
 
 
+def evenly_spaced(texts: Iterable[str], number: int, most: int) -> Iterator[str]:
+    """``most`` of ``number`` texts, at equal distances; all of them where there are not more."""
+    most = min(most, number)
+    return (text for row, text in enumerate(texts) if (row + 1) * most // number > row * most // number)
+
+
 class SentencePieceTokenizer(Tokenizer):
     """Sub-words learned from the training text (Kudo & Richardson, 2018), byte-identical from run to run.
+
+    Of more than ``MOST_TEXTS`` texts, so many are learned from.
 
     Args:
         vocab_size: the number of pieces, SentencePiece's own unknown piece included.
@@ -121,22 +146,30 @@ class SentencePieceTokenizer(Tokenizer):
         self.vocab_size, self.model_type, self.lowercase = vocab_size, model_type, lowercase
 
     def fit(self, texts: Iterable[str]) -> None:
-        folded = [part for text in texts for part in cut_long_words(text.lower() if self.lowercase else text)]
+        again = list(texts) if iter(texts) is texts else texts  # they are read several times
+        folded = Texts(lambda: (part for text in map(self.fold, again) for part in cut_long_words(text)))
+        number = sum(1 for _ in folded)
         self.notes = []
+        if number > MOST_TEXTS:
+            self.notes += [f"SentencePiece learned from {MOST_TEXTS:,} of {number:,} texts, evenly spaced."]
+        chosen = Texts(lambda: evenly_spaced(folded, number, MOST_TEXTS))
         try:
-            model = self.train(folded, self.vocab_size)
+            model = self.train(chosen, self.vocab_size)
         except RuntimeError as error:
             found = re.search(r"Vocabulary size too high.*?<= (\d+)", str(error))
             if found is None:
                 raise InputError(self.explain(str(error))) from error
-            self.notes = [
+            self.notes += [
                 f"The training text has fewer than codec.tokenizer.vocab_size={self.vocab_size} pieces: SentencePiece "
                 f"learned {found.group(1)}."
             ]
-            model = self.train(folded, int(found.group(1)))
+            model = self.train(chosen, int(found.group(1)))
         self.load_model(model)
 
-    def train(self, texts: Sequence[str], vocab_size: int) -> bytes:
+    def fold(self, text: str) -> str:
+        return text.lower() if self.lowercase else text
+
+    def train(self, texts: Iterable[str], vocab_size: int) -> bytes:
         """The SentencePiece model of a text, with this number of pieces."""
         import sentencepiece
 
@@ -185,9 +218,9 @@ class SentencePieceTokenizer(Tokenizer):
         return [self.processor.id_to_piece(index) for index in known]
 
     def split(self, text: str) -> list[str]:
-        return self.processor.encode(text.lower() if self.lowercase else text, out_type=str)
+        return self.processor.encode(self.fold(text), out_type=str)
 
-    def sample(self, texts: Iterable[str], alpha: float, nbest: int, seed: int) -> list[list[str]]:
+    def sample(self, texts: Iterable[str], alpha: float, nbest: int, seed: int) -> Iterator[list[str]]:
         """Sub-word regularisation (Kudo, 2018), or BPE-dropout for ``bpe`` (Provilkov et al., 2020).
 
         A unigram model samples from its ``nbest`` segmentations (-1 for all) by their probability to the power of
@@ -195,16 +228,17 @@ class SentencePieceTokenizer(Tokenizer):
         """
         import sentencepiece
 
-        def sample_all() -> list[list[str]]:
-            folded = (text.lower() if self.lowercase else text for text in texts)
+        def sampled(some: list[str]) -> list[list[str]]:
             return [
                 self.processor.encode(text, out_type=str, enable_sampling=True, alpha=alpha, nbest_size=nbest)
-                for text in folded
+                for text in some
             ]
 
-        sentencepiece.set_random_generator_seed(seed % 2**32)
+        folded = map(self.fold, texts)
         with ThreadPoolExecutor(1) as thread:  # a thread takes the seed at its first sample and never again
-            return thread.submit(sample_all).result()
+            sentencepiece.set_random_generator_seed(seed % 2**32)
+            while some := list(islice(folded, SAMPLED_TOGETHER)):
+                yield from thread.submit(sampled, some).result()
 
     def join(self, pieces: list[str]) -> str:
         return self.processor.decode(pieces)

@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -13,7 +13,7 @@ import numpy as np
 from data.batch import PairBatch, Ragged
 from data.corpus import Codec
 from data.errors import InputError
-from data.tokenizers import Tokenizer
+from data.tokenizers import Texts, Tokenizer
 from data.vocabulary import EOS, Vocabulary
 
 
@@ -73,6 +73,11 @@ class EncodedPairs:
         return PairBatch(rows, *self.source.pad(rows), *self.target.pad(rows))
 
 
+def sides(pairs: Sequence[SentencePair]) -> tuple[Texts, Texts]:
+    """The sources and the targets of sentence pairs."""
+    return Texts(lambda: (pair.source for pair in pairs)), Texts(lambda: (pair.target for pair in pairs))
+
+
 class LanguageCodec:
     """Text <-> ids of one language, or of both languages where they share their pieces.
 
@@ -84,7 +89,7 @@ class LanguageCodec:
     def __init__(self, tokenizer: Tokenizer, max_length: int | None) -> None:
         self.tokenizer, self.max_length = tokenizer, max_length
 
-    def fit(self, texts: Sequence[str]) -> None:
+    def fit(self, texts: Iterable[str]) -> None:
         self.tokenizer.fit(texts)
         seen = (piece for text in texts for piece in self.tokenizer.split(text))
         self.vocabulary = Vocabulary.of_text(chain(self.tokenizer.inventory, seen), min_count=1, max_size=None)
@@ -136,6 +141,7 @@ class TranslationCodec(Codec[SentencePair]):
     """
 
     example_type = SentencePair
+    encoded_type = EncodedPairs
 
     def __init__(
         self,
@@ -159,9 +165,9 @@ class TranslationCodec(Codec[SentencePair]):
         return {"source_pieces": self.source, "target_pieces": self.target}
 
     def fit(self, train: Sequence[SentencePair]) -> None:
-        sources, targets = map(list, zip(*train, strict=True))
+        sources, targets = sides(train)
         if self.source is self.target:
-            self.source.fit(sources + targets)
+            self.source.fit(Texts(lambda: chain(sources, targets)))
         else:
             self.source.fit(sources)
             self.target.fit(targets)
@@ -172,15 +178,18 @@ class TranslationCodec(Codec[SentencePair]):
         return {"source_vocab_size": len(self.source.vocabulary), "target_vocab_size": len(self.target.vocabulary)}
 
     def encode(self, examples: Sequence[SentencePair]) -> EncodedPairs:
-        sources = [self.source.tokenizer.split(example.source) for example in examples]
-        targets = [self.target.tokenizer.split(example.target) for example in examples]
+        sources, targets = sides(examples)
+        is_cut = np.zeros(len(examples), dtype=bool)
+        source = Ragged.of(self.encoded(self.source, sources, is_cut))
+        target = Ragged.of(self.encoded(self.target, targets, is_cut))
+        return EncodedPairs(source, target, int(is_cut.sum()))
+
+    def encoded(self, language: LanguageCodec, texts: Iterable[str], is_cut: np.ndarray) -> Iterator[list[int]]:
+        """The ids of every text in turn; ``is_cut`` [texts] becomes true where they are cut."""
         limit = math.inf if self.max_length is None else self.max_length - 1
-        num_cut = sum(max(len(source), len(target)) > limit for source, target in zip(sources, targets, strict=True))
-        return EncodedPairs(
-            Ragged.of(list(map(self.source.encode_pieces, sources))),
-            Ragged.of(list(map(self.target.encode_pieces, targets))),
-            num_cut,
-        )
+        for row, pieces in enumerate(map(language.tokenizer.split, texts)):
+            is_cut[row] |= len(pieces) > limit
+            yield language.encode_pieces(pieces)
 
     def limit_length(self, max_length: int) -> None:
         super().limit_length(max_length)
@@ -192,16 +201,15 @@ class TranslationCodec(Codec[SentencePair]):
     def resample(self, encoded: EncodedPairs, examples: Sequence[SentencePair], seed: int) -> EncodedPairs:
         if self.sampling_alpha is None:
             return encoded
+        sources, targets = sides(examples)
         return EncodedPairs(
-            self.sampled(self.source, [example.source for example in examples], seed),
-            self.sampled(self.target, [example.target for example in examples], seed + 1),
-            encoded.num_cut,
+            self.sampled(self.source, sources, seed), self.sampled(self.target, targets, seed + 1), encoded.num_cut
         )
 
-    def sampled(self, language: LanguageCodec, texts: Sequence[str], seed: int) -> Ragged:
+    def sampled(self, language: LanguageCodec, texts: Iterable[str], seed: int) -> Ragged:
         assert self.sampling_alpha is not None
         samples = language.tokenizer.sample(texts, self.sampling_alpha, self.sampling_nbest, seed)
-        return Ragged.of([language.encode_pieces(pieces) for pieces in samples])
+        return Ragged.of(map(language.encode_pieces, samples))
 
     def decode(self, predictions: Sequence[Prediction]) -> list[Translation]:
         return [self.translation(prediction) for prediction in predictions]

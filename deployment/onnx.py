@@ -301,7 +301,7 @@ def measured(
     return rows
 
 
-def scored_examples(predictor: Any, limit: int) -> tuple[list[Any], Any, dict[str, Any]]:
+def scored_examples(predictor: Any, limit: int) -> tuple[Sequence[Any], Any, dict[str, Any]]:
     """Examples of the test split, else of the validation split, and what scores them; or a note why there are none."""
     cfg = predictor.cfg
     if not limit:
@@ -316,7 +316,7 @@ def scored_examples(predictor: Any, limit: int) -> tuple[list[Any], Any, dict[st
     return sample_rows(rows or [], limit, 0), evaluation, {"note": "not scored: no test or validation split"}
 
 
-def scored(model: TaskModel, codec: Codec[Any], examples: list[Any], evaluation: Any) -> dict[str, Any]:
+def scored(model: TaskModel, codec: Codec[Any], examples: Sequence[Any], evaluation: Any) -> dict[str, Any]:
     """The scores of a model, and the time that its predictions took; the first batch is run once before."""
     split = Split.of(examples, codec)
     sizes = (torch.device("cpu"), "fp32", BATCH_TOKENS, BATCH_SENTENCES)

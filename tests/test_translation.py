@@ -122,19 +122,19 @@ def test_sampled_pieces_are_the_same_in_another_process(model_type: str) -> None
     texts = [pair.source for pair in sentences(100)]
     tokenizer = SentencePieceTokenizer(40, model_type, lowercase=False)
     tokenizer.fit(texts)
-    tokenizer.sample(texts, 0.3, -1, seed=2)  # what was drawn before is of no account
+    list(tokenizer.sample(texts, 0.3, -1, seed=2))  # what was drawn before is of no account
     script = f"""
 import json, sys
 from data.tokenizers import SentencePieceTokenizer
 texts, tokenizer = json.load(sys.stdin), SentencePieceTokenizer(40, {model_type!r}, lowercase=False)
 tokenizer.fit(texts)
-json.dump(tokenizer.sample(texts, 0.3, -1, seed=1), sys.stdout)
+json.dump(list(tokenizer.sample(texts, 0.3, -1, seed=1)), sys.stdout)
 """
     root = Path(__file__).parents[1]
     other = subprocess.run(
         [sys.executable, "-c", script], input=json.dumps(texts), capture_output=True, text=True, check=True, cwd=root
     )
-    assert json.loads(other.stdout) == tokenizer.sample(texts, 0.3, -1, seed=1)
+    assert json.loads(other.stdout) == list(tokenizer.sample(texts, 0.3, -1, seed=1))
 
 
 @pytest.mark.parametrize("model_type", ["unigram", "bpe"])

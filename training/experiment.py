@@ -45,7 +45,7 @@ def resolved(cfg: DictConfig) -> DictConfig:
     """
     if cfg.get("test") is None:
         OmegaConf.update(cfg, "test", True, force_add=True)
-    types = {"seed": int, "device": str, "resume": bool, "test": bool}
+    types = {"seed": int, "device": str, "resume": bool, "test": bool, "data_cache": str | None}
     check_types(cfg, {**types, "threads": int if cfg.threads != "auto" else str})
     if cfg.threads != "auto":
         if cfg.threads < 1:

@@ -33,6 +33,7 @@ NOT_THE_EXPERIMENT = (
     "search",
     "recorder",
     "tracker",
+    "data_cache",
 )
 NOT_THE_TRAINING = ("checkpoint_minutes", "checkpoint_steps")  # keys of ``trainer`` that change no result
 PATHS = (

@@ -4,6 +4,7 @@ import copy
 import functools
 import logging
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -11,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from data.corpus import Corpus, DatasetReader, sample_rows
 from training.build import build, resolve_target
+from training.corpora import cache_of, codec_key
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +30,13 @@ class Size(NamedTuple):
 
     @classmethod
     def of(cls, texts: Iterable[str]) -> "Size":
-        lengths = [[len(word) for word in text.split()] for text in texts]
-        return cls(len(lengths), sum(map(len, lengths)), sum(map(sum, lengths)))
+        number = words = characters = 0
+        for text in texts:
+            found = text.split()
+            number += 1
+            words += len(found)
+            characters += sum(map(len, found))
+        return cls(number, words, characters)
 
     @property
     def spaced(self) -> bool:
@@ -91,9 +98,13 @@ def read(cfg: DictConfig) -> tuple[DictConfig, Corpus[Any]]:
     """The config with all values that its recipe leaves to the data, and the data set that it names."""
     example_type = resolve_target(cfg.codec._target_).example_type
     reader: DatasetReader[Any] = build(cfg.data).for_examples(example_type)
-    reader.read_split = functools.cache(reader.read_split)  # type: ignore[method-assign]  # the recipe reads it too
+    cache = cache_of(cfg, reader)
+    read_split = reader.read_split if cache is None else functools.partial(cache.read_split, reader)
+    reader.read_split = functools.cache(read_split)  # type: ignore[method-assign]  # the recipe reads it too
     cfg = adapted(cfg, reader)
-    return cfg, Corpus(reader, build(cfg.codec), **cfg.split, read_test=cfg.test)
+    if cache is not None:
+        cache = replace(cache, codec=codec_key(cfg))
+    return cfg, Corpus(reader, build(cfg.codec), **cfg.split, read_test=cfg.test, cache=cache)
 
 
 def adapted(cfg: DictConfig, reader: DatasetReader[Any]) -> DictConfig:
@@ -134,4 +145,7 @@ def choose_pieces(choices: Choices, wanted: int, texts: Iterable[str]) -> None:
             with open_dict(tokenizer):
                 del tokenizer["vocab_size"]
         return
-    choices.choose("codec.tokenizer.vocab_size", max(wanted, 2 * len(set().union(*texts)) + 10))
+    characters: set[str] = set()
+    for text in texts:
+        characters.update(text)
+    choices.choose("codec.tokenizer.vocab_size", max(wanted, 2 * len(characters) + 10))

@@ -1,6 +1,7 @@
 """A data set in a user's own files, one per split."""
 
 from abc import abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ class FileReader(DatasetReader[Example]):
         train, validation, test: the files; validation and test may be null.
     """
 
+    storable = True
+
     train: str
     validation: str | None
     test: str | None
@@ -31,13 +34,40 @@ class FileReader(DatasetReader[Example]):
         return {"source": f"files: {', '.join(names)}", "revision": None}
 
     def read_split(self, split: str) -> list[Example] | None:
-        file = {"train": self.train, "validation": self.validation, "test": self.test}[split]
+        file = self.file_of(split)
         if file is None:
             return None
         examples = self.read_file(Path(file))
         if not examples:
-            raise InputError(f"{file}: the {split} split is empty: give a file with rows.")
+            raise self.empty(split)
         return examples
+
+    def iterate_split(self, split: str) -> Iterator[Example] | None:
+        file = self.file_of(split)
+        return None if file is None else self.not_empty(split, Path(file))
+
+    def not_empty(self, split: str, path: Path) -> Iterator[Example]:
+        """The examples of a file in turn.
+
+        Raises:
+            InputError: there are none.
+        """
+        examples = self.iterate_file(path)
+        first = next(examples, None)
+        if first is None:
+            raise self.empty(split)
+        yield first
+        yield from examples
+
+    def file_of(self, split: str) -> str | None:
+        return {"train": self.train, "validation": self.validation, "test": self.test}[split]
+
+    def empty(self, split: str) -> InputError:
+        return InputError(f"{self.file_of(split)}: the {split} split is empty: give a file with rows.")
+
+    def iterate_file(self, path: Path) -> Iterator[Example]:
+        """The examples of a file in turn; readers of large files give them without holding all in memory."""
+        return iter(self.read_file(path))
 
     @abstractmethod
     def read_file(self, path: Path) -> list[Example]:

@@ -26,6 +26,8 @@ class HubReader(DatasetReader[Example]):
         config: which of the repository's data sets; null where it has only one.
     """
 
+    storable = True
+
     name: str | None  # type: ignore[assignment]
     repository: str | None
     revision: str | None

@@ -40,20 +40,21 @@ class PairReader(DatasetReader[SentencePair]):
     def origin(self) -> dict[str, Any]:
         return super().origin() | {"direction": f"{self.source}-{self.target}"}  # type: ignore[safe-super]
 
-    def pairs(self, rows: Iterable[Row]) -> list[SentencePair]:
-        """The pairs with a text on both sides; a note counts the others."""
-        pairs, empty = [], []
+    def pairs(self, rows: Iterable[Row]) -> Iterator[SentencePair]:
+        """The pairs with a text on both sides, in turn; at the end, a note counts the others."""
+        number = dropped = 0
+        first = ""
         for row in rows:
+            number += 1
             if is_empty(row.values[self.source]) or is_empty(row.values[self.target]):
-                empty.append(row.place)
+                dropped += 1
+                first = first or row.place
             else:
-                pairs.append(SentencePair(text_of(row, self.source), text_of(row, self.target)))
-        if empty:
+                yield SentencePair(text_of(row, self.source), text_of(row, self.target))
+        if dropped:
             self.notes.append(
-                f"{len(empty)} of {len(empty) + len(pairs)} pairs were dropped, because a side is empty: the first at "
-                f"{empty[0]}."
+                f"{dropped} of {number} pairs were dropped, because a side is empty: the first at {first}."
             )
-        return pairs
 
 
 def is_empty(text: Any) -> bool:
@@ -64,8 +65,12 @@ def is_empty(text: Any) -> bool:
 class HubPairs(PairReader, HubReader[SentencePair]):
     """Sentence pairs of a hub data set."""
 
-    def read_split(self, split: str) -> list[SentencePair] | None:
+    def iterate_split(self, split: str) -> Iterator[SentencePair] | None:
         return self.pairs(self.rows(split, self.columns_read)) if split in self.splits else None
+
+    def read_split(self, split: str) -> list[SentencePair] | None:
+        pairs = self.iterate_split(split)
+        return None if pairs is None else list(pairs)
 
 
 @dataclass(kw_only=True)
@@ -78,10 +83,13 @@ class FilePairs(PairReader, TableReader[SentencePair]):
 
     name = "parallel"
 
-    def read_file(self, path: Path) -> list[SentencePair]:
+    def iterate_file(self, path: Path) -> Iterator[SentencePair]:
         if is_table(path):
             return self.pairs(read_table(path, self.columns_read, self.columns))
         return self.pairs(read_aligned(path, list(self.columns_read)))
+
+    def read_file(self, path: Path) -> list[SentencePair]:
+        return list(self.iterate_file(path))
 
 
 def read_aligned(prefix: Path, languages: list[str]) -> Iterator[Row]:

@@ -7,6 +7,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
 
@@ -139,37 +140,56 @@ def read_csv(path: Path, columns: Columns, names: Sequence[str] | None) -> Itera
 
 
 def read_tsv(path: Path, columns: Columns, names: Sequence[str] | None) -> Iterator[Row]:
-    lines = [(number, line) for number, line in read_lines(path) if line]
-    if is_quoted(path, [line for _, line in lines]):
-        cells: Iterable[tuple[int, list[str]]] = quoted_cells(path, lines, "\t")
+    if is_quoted(path):
+        cells: Iterable[tuple[int, list[str]]] = quoted_cells(path, lines_with_text(path), "\t")
     else:
-        cells = ((number, line.split("\t")) for number, line in lines)
+        cells = ((number, line.split("\t")) for number, line in lines_with_text(path))
     return rows_of_cells(path, cells, columns, names)
 
 
-def is_quoted(path: Path, lines: list[str]) -> bool:
+def lines_with_text(path: Path) -> Lines:
+    return ((number, line) for number, line in read_lines(path) if line)
+
+
+def is_quoted(path: Path) -> bool:
     """Whether a TSV file quotes its cells, as CSV does; in other files a quotation mark is a part of the text.
 
     It does if every cell with a quotation mark is a quoted one, and either a whole column is quoted or only cells that
     need it, because they contain quotation marks. Tabs and line ends inside cells count where only a reader of quotes
-    finds the same number of cells in every row.
+    finds the same number of cells in every row. Large files are read several times, and never held in memory.
     """
-    if not any('"' in line for line in lines):
+
+    def rows() -> Iterator[list[str]]:
+        return (line.split("\t") for _, line in lines_with_text(path))
+
+    def cells_with_quotes() -> Iterator[str]:
+        return (cell for row in rows() for cell in row if '"' in cell)
+
+    if not any('"' in line for _, line in lines_with_text(path)):
         return False
-    rows = [line.split("\t") for line in lines]
-    if any(len(row) != len(rows[0]) for row in rows):
-        return same_width_if_quoted(path, lines)
-    if not all(QUOTED.fullmatch(cell) for row in rows for cell in row if '"' in cell):
+    if len(set(map(len, rows()))) > 1:
+        return same_width_if_quoted(path)
+    if not all(map(QUOTED.fullmatch, cells_with_quotes())):
         return False
-    whole_column = any(all(cell.startswith('"') for cell in column) for column in zip(*rows[1:], strict=True))
-    return whole_column or all('""' in cell[1:-1] for row in rows for cell in row if '"' in cell)
+    return has_quoted_column(islice(rows(), 1, None)) or all('""' in cell[1:-1] for cell in cells_with_quotes())
 
 
-def same_width_if_quoted(path: Path, lines: list[str]) -> bool:
+def same_width_if_quoted(path: Path) -> bool:
     try:
-        return len({len(cells) for _, cells in quoted_cells(path, enumerate(lines, 1), "\t")}) == 1
+        return len({len(cells) for _, cells in quoted_cells(path, lines_with_text(path), "\t")}) == 1
     except InputError:
         return False
+
+
+def has_quoted_column(rows: Iterable[list[str]]) -> bool:
+    """Whether the cells of some column all begin with a quotation mark; not so without rows."""
+    quoted: list[bool] = []
+    for row in rows:
+        marks = [cell.startswith('"') for cell in row]
+        quoted = [before and mark for before, mark in zip(quoted or marks, marks, strict=True)]
+        if not any(quoted):
+            return False
+    return any(quoted)
 
 
 def quoted_cells(path: Path, lines: Lines, separator: str) -> Iterator[tuple[int, list[str]]]:

@@ -1,6 +1,6 @@
 """Translation without a model of order: copying, and a word-by-word dictionary learned from the training pairs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ ROUNDS = 5  # of expectation maximisation
 MOST_PAIRS = 20_000_000  # pairs of words in the same sentence pair that are kept in memory
 LONGEST = 100  # words of a sentence that are counted
 
-Ids = NDArray[np.int64]
+Ids = NDArray[np.int32]
 
 
 class WordDictionary:
@@ -23,7 +23,7 @@ class WordDictionary:
         pairs: the source and the target text of every training example.
     """
 
-    def __init__(self, pairs: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
         sources, targets = Index(), Index()
         source, target, position = cooccurrences(pairs, sources, targets)
         best = best_of_each(source, target, model_1(source, target, position))
@@ -44,7 +44,7 @@ class Index:
         return [self.ids.setdefault(word, len(self.ids)) for word in words(text)[:LONGEST]]
 
 
-def cooccurrences(pairs: Sequence[tuple[str, str]], sources: Index, targets: Index) -> tuple[Ids, Ids, Ids]:
+def cooccurrences(pairs: Iterable[tuple[str, str]], sources: Index, targets: Index) -> tuple[Ids, Ids, Ids]:
     """Every word of every target with every word of its source: source ids, target ids, and the target's position.
 
     Positions number the target words of all sentences; each is explained by one of the source words of its pair.
@@ -54,25 +54,26 @@ def cooccurrences(pairs: Sequence[tuple[str, str]], sources: Index, targets: Ind
     for one, other in encoded(pairs, sources, targets):
         source.append(np.tile(one, len(other)))
         target.append(np.repeat(other, len(one)))
-        position.append(np.repeat(np.arange(count, count + len(other)), len(one)))
+        position.append(np.repeat(np.arange(count, count + len(other), dtype=np.int32), len(one)))
         count, total = count + len(other), total + len(one) * len(other)
         if total > MOST_PAIRS:
             break
-    empty = [np.zeros(0, dtype=np.int64)]
+    empty = [np.zeros(0, dtype=np.int32)]
     return np.concatenate(source or empty), np.concatenate(target or empty), np.concatenate(position or empty)
 
 
-def encoded(pairs: Sequence[tuple[str, str]], sources: Index, targets: Index) -> Iterator[tuple[Ids, Ids]]:
+def encoded(pairs: Iterable[tuple[str, str]], sources: Index, targets: Index) -> Iterator[tuple[Ids, Ids]]:
     for source, target in pairs:
-        yield np.array(sources.encode(source), dtype=np.int64), np.array(targets.encode(target), dtype=np.int64)
+        yield np.array(sources.encode(source), dtype=np.int32), np.array(targets.encode(target), dtype=np.int32)
 
 
 def model_1(source: Ids, target: Ids, position: Ids) -> NDArray[np.float64]:
     """p(target word | source word) for every entry of ``cooccurrences``, after some rounds from equal probabilities."""
     if not len(source):
         return np.zeros(0)
-    kinds, entry = np.unique(source * (target.max() + 1) + target, return_inverse=True)
-    source_of_kind = kinds // (target.max() + 1)
+    size = np.int64(target.max() + 1)
+    kinds, entry = np.unique(source * size + target, return_inverse=True)
+    source_of_kind = kinds // size
     probability = np.ones(len(kinds))
     for _ in range(ROUNDS):
         weight = probability[entry]

@@ -6,7 +6,7 @@ from typing import Any
 
 from data.translation import SentencePair, Translation
 from data.writing import write_json_lines, write_text
-from training.bleu import AUTOMATIC, bleu_by, check_tokenization, choose_tokenization, translation_scores
+from training.bleu import AUTOMATIC, SAMPLE, bleu_by, check_tokenization, choose_tokenization, translation_scores
 from training.evaluation import Evaluation, Scores
 from training.intervals import bleu_interval
 from training.metrics import interval, intervals
@@ -37,7 +37,7 @@ class TranslationEvaluation(Evaluation):
     def fit(self, train: Sequence[SentencePair]) -> None:
         """Choose the tokenization by the training targets, so that all splits have the same."""
         if self.tokenize == AUTOMATIC:
-            self.tokenization = choose_tokenization([example.target for example in train])
+            self.tokenization = choose_tokenization([example.target for example in train[:SAMPLE]])
 
     def score(self, hypotheses: Sequence[Translation], examples: Sequence[SentencePair]) -> dict[str, Any]:
         translations = [hypothesis.text for hypothesis in hypotheses]
@@ -60,7 +60,7 @@ class TranslationEvaluation(Evaluation):
 
         translators: dict[str, Callable[[str], str]] = {
             "copy": str,
-            "word_by_word": WordDictionary([example.content() for example in train]),
+            "word_by_word": WordDictionary(example.content() for example in train),
         }
         return {
             split: {

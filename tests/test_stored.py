@@ -1,0 +1,336 @@
+"""Rows and ids in files (``data_cache``): the same bits with and without, nothing read twice, damage found."""
+
+import csv
+import json
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import FEW_ROWS
+from filelock import FileLock
+from omegaconf import DictConfig, open_dict
+
+import data.tokenizers
+from data import cache as caching
+from data.cache import CorpusCache
+from data.classification import LabelledText
+from data.corpus import Corpus, hold_out, sample_rows
+from data.errors import InputError
+from data.memory import MemorySequence
+from data.stored import StoredRows, write_rows
+from data.tagging import TaggedSentence
+from data.tokenizers import SentencePieceTokenizer
+from data.translation import SentencePair
+from training.identity import config_id
+from training.recipe import read
+
+WORDS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
+
+
+PAIRS = ["data=parallel", "data.source=en", "data.target=de", "recipe=embedded", "codec.tokenizer.vocab_size=60"]
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> Path:
+    """A file of sentence pairs, one of them with an empty side."""
+    rows = [(f"{WORDS[n % 10]} {WORDS[n % 7]} {n}", f"{n} {WORDS[n % 7]} - {WORDS[n % 10]} ü") for n in range(60)]
+    with (tmp_path / "train.tsv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, delimiter="\t", lineterminator="\n").writerows([("en", "de"), *rows, ("alone", "")])
+    return tmp_path / "train.tsv"
+
+
+def texts(folder: Path) -> list[str]:
+    rows = [{"text": f"{WORDS[n % 10]} {WORDS[n % 3]} .", "label": "ab"[n % 2]} for n in range(60)]
+    (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return ["data=files", f"data.train={folder}/train.jsonl", "codec.min_count=1"]
+
+
+def tagged(folder: Path) -> list[str]:
+    lines = [f"{WORDS[n % 10]} A\n{WORDS[n % 7]} {'BC'[n % 2]}\n" for n in range(60)]
+    (folder / "train.txt").write_text("\n".join(lines))
+    return ["data=column_files", f"data.train={folder}/train.txt"]
+
+
+def sequences(folder: Path) -> list[str]:
+    (folder / "train.tsv").write_text("tokens\ttargets\n" + "".join(f"{n % 5} 1 2\t{n % 3}\n" for n in range(60)))
+    return ["data=sequences", f"data.train={folder}/train.tsv"]
+
+
+def hub(folder: Path) -> list[str]:
+    texts(folder)
+    return ["data=hub", f"data.path={folder}", "codec.min_count=1"]
+
+
+SOURCES = {"sentiment": texts, "tagging": tagged, "memory": sequences, "sentiment from the hub": hub}
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two corpora have the same bits, to the last array of every split."""
+    if isinstance(one, np.ndarray):
+        return bool(one.dtype == other.dtype and np.array_equal(one, other))
+    if hasattr(one, "__dataclass_fields__"):
+        return type(one) is type(other) and all(
+            same(getattr(one, name), getattr(other, name)) for name in one.__dataclass_fields__
+        )
+    return bool(one == other)
+
+
+def assert_same(one: Corpus, other: Corpus) -> None:
+    assert list(one.splits) == list(other.splits)
+    for name, split in one.splits.items():
+        assert list(split.examples) == list(other.splits[name].examples)
+        assert same(split.encoded, other.splits[name].encoded)
+        orders = [corpus.splits[name].shuffled(64, 8, seed=3).rows for corpus in (one, other)]
+        assert all(map(np.array_equal, *orders))
+    assert one.description() == other.description()
+    assert one.sizes == other.sizes
+
+
+def saved(corpus: Corpus, folder: Path) -> dict[str, bytes]:
+    folder.mkdir()
+    corpus.codec.save(folder)
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def config(composed: Callable, pairs: Path) -> Callable[..., DictConfig]:
+    """``config(*changes, cached=True)``: of the pairs, with changes as ``key=value``."""
+
+    def make(*changes: str, cached: bool = True) -> DictConfig:
+        cfg = composed("translation", *PAIRS)  # one composition for all tests
+        own = [f"data.train={pairs}", *([f"data_cache={pairs.parent / 'cache'}"] if cached else [])]
+        cfg.merge_with_dotlist([*own, *changes])
+        return cfg
+
+    return make
+
+
+@pytest.mark.parametrize("options", [[], ["limit=40"], ["test=false", "codec.max_length=4"], ["codec.joint=false"]])
+def test_pairs_from_the_cache_are_those_without_it(
+    config: Callable[..., DictConfig], options: list[str], tmp_path: Path
+) -> None:
+    _, plain = read(config(*options, cached=False))
+    for number in range(2):  # the first time it is written, the second time it is read
+        _, corpus = read(config(*options))
+        assert_same(plain, corpus)
+        assert saved(corpus, tmp_path / f"codec{number}") == saved(plain, tmp_path / f"plain{number}")
+    assert any("1 of 61 pairs were dropped" in note for note in corpus.notes)
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_every_task_whose_examples_are_text_is_served(
+    composed: Callable, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, name: str
+) -> None:
+    options, task = [*SOURCES[name](tmp_path), "recipe=adaptive"], name.split()[0]
+    cache = tmp_path_factory.mktemp("cache")
+    cfg, plain = read(composed(task, *options))
+    for _ in range(2):
+        again, corpus = read(composed(task, *options, f"data_cache={cache}"))
+        assert_same(plain, corpus)
+        assert isinstance(corpus.splits["train"].examples, StoredRows)
+        assert config_id(again) == config_id(cfg)
+
+
+def test_what_is_in_the_cache_is_neither_read_nor_tokenised_again(
+    config: Callable[..., DictConfig], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    caplog.set_level(logging.INFO)
+    cfg = config()
+    read(cfg)[1].description()
+
+    def refuse(*arguments: Any) -> Any:
+        raise AssertionError("This was done before.")
+
+    monkeypatch.setattr("data.sources.parallel.read_table", refuse)
+    monkeypatch.setattr(SentencePieceTokenizer, "train", refuse)
+    monkeypatch.setattr(SentencePieceTokenizer, "split", refuse)
+    monkeypatch.setattr("data.corpus.content_hash", refuse)
+    caplog.clear()
+    _, corpus = read(cfg)
+    assert corpus.description()["sizes"] == {"train": 54, "validation": 6}
+    assert f"encoded corpus read from {tmp_path / 'cache'}" in caplog.text and "written" not in caplog.text
+    arrays = corpus.splits["train"].encoded.source
+    assert isinstance(arrays.values.base, np.memmap) and isinstance(arrays.offsets.base, np.memmap)
+
+
+CHANGES = [["codec.max_length=5"], ["codec.joint=false"], ["split.split_seed=1"], ["data.source=de", "data.target=en"]]
+
+
+def test_what_decides_the_ids_makes_another_entry(config: Callable[..., DictConfig], tmp_path: Path) -> None:
+    for number, change in enumerate([[], *CHANGES], start=1):
+        _, plain = read(config(*change, cached=False))
+        assert_same(plain, read(config(*change))[1])
+        assert len(list((tmp_path / "cache").glob("ids-*"))) == number
+
+
+def test_changed_files_changed_code_and_other_libraries_are_other_data(
+    config: Callable[..., DictConfig], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cfg = config()
+
+    def entries() -> int:
+        read(cfg)
+        return len(list((tmp_path / "cache").glob("rows-*")))
+
+    assert entries() == entries() == 1
+    path = Path(cfg.data.train)
+    path.write_text(path.read_text(encoding="utf-8") + "last\tletzte\n", encoding="utf-8")
+    assert entries() == 2
+    monkeypatch.setattr("training.corpora.version_of", lambda name: "another")
+    assert entries() == 3
+    monkeypatch.setattr("training.corpora.code_digest", lambda *kinds: "another")
+    assert entries() == 4
+
+
+def some_bytes(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def one_byte_less(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+DAMAGE: list[tuple[str, Callable[[Path], object]]] = [
+    ("rows-*/rows.jsonl", some_bytes),
+    ("rows-*/offsets.npy", Path.unlink),
+    ("ids-*/train/source.values.npy", some_bytes),
+    ("ids-*/codec/pieces/tokenizer.model", one_byte_less),
+    ("ids-*/manifest.json", some_bytes),
+    ("ids-*/manifest.json", Path.unlink),
+]
+
+
+def test_a_damaged_entry_is_made_again(config: Callable[..., DictConfig], tmp_path: Path, caplog: Any) -> None:
+    cfg = config()
+    _, plain = read(config(cached=False))
+    read(cfg)
+    for name, damage in DAMAGE:
+        (file,) = (tmp_path / "cache").glob(name)
+        whole = file.read_bytes()
+        damage(file)
+        caplog.clear()
+        assert_same(plain, read(cfg)[1])
+        assert caplog.text.count("is damaged: it is made again") == 1
+        assert file.read_bytes() == whole
+
+
+def test_an_entry_is_complete_or_absent(tmp_path: Path) -> None:
+    cache = CorpusCache(tmp_path, "data")
+
+    def stop(folder: Path) -> None:
+        (folder / "half").write_text("written")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cache.keep(tmp_path / "entry", "something", stop)
+    assert not [path for path in tmp_path.iterdir() if path.is_dir()]
+    (tmp_path / ".entry.part").mkdir()
+    (tmp_path / ".entry.part" / "old").write_text("of a process that was killed")
+    assert cache.keep(tmp_path / "entry", "something", lambda folder: (folder / "all").write_text("written"))
+    assert sorted(path.name for path in (tmp_path / "entry").iterdir()) == ["all", caching.MANIFEST]
+    assert not cache.keep(tmp_path / "entry", "something", stop)
+
+
+def test_processes_wait_for_the_one_that_writes(tmp_path: Path, caplog: Any) -> None:
+    caplog.set_level(logging.INFO)
+    cache, path, written = CorpusCache(tmp_path, "data"), tmp_path / "entry", []
+    lock = FileLock(tmp_path / ".entry.lock")
+    lock.acquire()
+    waiting = threading.Thread(target=lambda: cache.keep(path, "something", written.append))
+    waiting.start()
+    while "waiting for another process" not in caplog.text:
+        waiting.join(0.01)
+    caching.replace(path, lambda folder: (folder / "all").write_text("by the other process"))
+    lock.release()
+    waiting.join()
+    assert written == [] and (path / "all").read_text() == "by the other process"
+
+
+EXAMPLES = [
+    SentencePair("a\n\u2028b", '"ü"\t😀'),
+    LabelledText("text", "label", {"distance": 7}, "a.csv:1"),
+    LabelledText("text", "label", place="/tmp/\udcff.csv:1"),
+    TaggedSentence(("a b", ""), ("X", "Y"), "xpos", "# text\n"),
+    MemorySequence("1 2", ("", "3"), None, "a.tsv:2"),
+]
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: type(example).__name__)
+def test_rows_in_a_file_are_those_that_were_written(tmp_path: Path, example: Any) -> None:
+    write_rows(tmp_path, [example, example])
+    rows = StoredRows.open(tmp_path, type(example))
+    assert list(rows) == [example, example] and type(rows[0]) is type(example)
+    assert [type(field) for field in rows[0] if not isinstance(field, dict)] == [
+        type(field) for field in example if not hasattr(field, "items")
+    ]
+
+
+def test_rows_in_a_file_are_a_sequence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("data.stored.PARSED_TOGETHER", 7)
+    listed = [SentencePair(str(n), "x" * n) for n in range(50)]
+    write_rows(tmp_path, listed)
+    rows = StoredRows.open(tmp_path, SentencePair)
+    assert len(rows) == 50 and list(rows) == listed
+    assert rows[49] == rows[-1] == listed[49] and rows[3:20:2] == listed[3:20:2] and rows[50:] == []
+    with pytest.raises(IndexError):
+        rows[50]
+    parts, expected = hold_out(rows, 0.2, seed=7), hold_out(listed, 0.2, seed=7)
+    assert all(isinstance(part, StoredRows) for part in parts)
+    assert [list(part) for part in parts] == [list(part) for part in expected]
+    assert list(sample_rows(parts[0], 10, seed=7)) == list(sample_rows(expected[0], 10, seed=7))
+
+
+def test_the_cache_is_part_of_no_experiment(config: Callable[..., DictConfig]) -> None:
+    plain, older = config(cached=False), config(cached=False)
+    assert config_id(plain) == config_id(config())
+    with open_dict(older):
+        del older["data_cache"]
+    assert config_id(older) == config_id(plain)
+    assert read(older)[1].cache is None
+
+
+def test_generated_data_are_not_kept_and_the_log_says_so(composed: Callable, tmp_path: Path, caplog: Any) -> None:
+    caplog.set_level(logging.INFO)
+    cfg = composed("sentiment", *FEW_ROWS)
+    cfg.data_cache = str(tmp_path / "cache")
+    assert read(cfg)[1].cache is None and not (tmp_path / "cache").exists()
+    assert "is not kept: texts in files are" in caplog.text
+
+
+def test_a_folder_that_cannot_be_written_is_an_error(config: Callable[..., DictConfig], pairs: Path) -> None:
+    with pytest.raises(InputError, match=r"data_cache=.*train\.tsv cannot be written \(.*\): give another folder"):
+        read(config(f"data_cache={pairs}"))
+
+
+def test_a_run_from_the_cache_gives_the_same_bits(launch: Callable[..., Path], pairs: Path, tmp_path: Path) -> None:
+    options = [*PAIRS, f"data.train={pairs}", "model.decoder.hidden_size=8", "trainer.max_epochs=1", "beam=1"]
+    runs = [launch("translation", *options, folder="plain")]
+    runs += [launch("translation", *options, f"data_cache={tmp_path / 'cache'}", folder=str(n)) for n in range(2)]
+    weights = {(run / "model.safetensors").read_bytes() for run in runs}
+    hypotheses = {(run / "hypotheses.txt").read_text() for run in runs}
+    results = [json.loads((run / "result.json").read_text()) for run in runs]
+    assert len(weights) == len(hypotheses) == 1
+    for key in ("config_id", "data", "metrics", "files_sha256"):
+        assert results[0][key] == results[1][key] == results[2][key]
+
+
+def test_pieces_of_very_many_texts_are_learned_from_a_part_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [f"{WORDS[n % 10]} {WORDS[n % 7]} {n}" for n in range(200)]
+
+    def learned(texts: list[str]) -> SentencePieceTokenizer:
+        tokenizer = SentencePieceTokenizer(40, "unigram", lowercase=False)
+        tokenizer.fit(texts)
+        return tokenizer
+
+    chosen = learned(lines[1::2])
+    whole = learned(lines)
+    monkeypatch.setattr(data.tokenizers, "MOST_TEXTS", 100)
+    part = learned(lines)
+    assert part.notes == ["SentencePiece learned from 100 of 200 texts, evenly spaced."] and chosen.notes == []
+    assert part.model == chosen.model != whole.model
