@@ -82,9 +82,16 @@ def window_of_line(line: str, layout: WindowLayout) -> Window:
                 f"{layout.horizon} steps to forecast."
             )
         covariates = given
+    return window_of(layout, times, values, covariates, str(content.get("series", "series")), line)
+
+
+def window_of(
+    layout: WindowLayout, times: Times, values: Floats, covariates: Floats, name: str = "series", text: str = ""
+) -> Window:
+    """The window on the end of a series: N times, values [N, C], and covariates [N + H, K] of all steps."""
     ahead = np.full((layout.horizon, values.shape[1]), np.nan)
     series = Series(
-        str(content.get("series", "series")),
+        name,
         np.concatenate([times, layout.step.after(times[-1], layout.horizon)]),
         np.concatenate([values, ahead]),
         covariates,
@@ -92,7 +99,7 @@ def window_of_line(line: str, layout: WindowLayout) -> Window:
         layout.covariates,
         layout.season,
     )
-    return Window(series, len(values), layout.horizon, line)
+    return Window(series, len(values), layout.horizon, text)
 
 
 def content_of(line: str) -> Mapping[str, Any]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, cast
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -31,7 +31,7 @@ from training.model import TaskModel
 REPORT, VOCABULARY, EXAMPLE = "export.json", "vocabulary.json", "example.py"
 PACKAGES = ("onnx", "onnxruntime", "onnxscript")
 TOLERANCE = 1e-4
-SHAPES = ((1, 1), (3, 7), (8, 40))  # sentences and tokens of the batches by which graphs are compared
+SHAPES = ((1, 1), (3, 7), (8, 40))  # examples and steps of the batches by which graphs are compared
 BATCH_TOKENS, BATCH_SENTENCES = 4096, 64  # of the batches that are scored
 
 Run = Callable[..., tuple[Tensor, ...]]  # of a graph: inputs by name -> outputs
@@ -58,6 +58,7 @@ class TaskExport(ABC):
     """
 
     left_out: ClassVar[str] = ""  # what no graph does, in a sentence
+    unit: ClassVar[str] = "tokens"  # of what is read, by which speed is measured
 
     def __init__(self, model: TaskModel, codec: Codec[Any]) -> None:
         self.model: Any = model
@@ -78,6 +79,23 @@ class TaskExport(ABC):
     def files(self) -> dict[str, bytes]:
         """Files that such a program reads, by name."""
         return {}
+
+    def random_example(self, length: int, generator: np.random.Generator) -> Any:
+        """An example with random content, by which graphs are compared: some symbols of the vocabulary."""
+        symbols = getattr(self.codec, "source", self.codec).vocabulary.symbols[4:] or ["x"]
+        return self.codec.unlabelled(" ".join(generator.choice(symbols, length)))
+
+    def encoded(self, examples: list[Any]) -> Any:
+        """Examples as a split, from which a batch is made."""
+        return Split.of(examples, self.codec).encoded
+
+    def shape(self, batch: Any) -> list[int]:
+        """The number of examples in a batch and, where they have one, their padded length."""
+        return list(batch.tokens.shape)
+
+    def units(self, encoded: Any) -> int:
+        """The number of units in a split."""
+        return int(encoded.embedded.lengths.sum())
 
 
 def tokenizer_settings(tokenizer: Tokenizer) -> dict[str, Any]:
@@ -134,7 +152,7 @@ def write_export(predictor: Any, kind: type[TaskExport], folder: Path, limit: in
     """Write the graphs, their int8 forms and the vocabulary; the report on them."""
     cfg, codec, model = predictor.cfg, predictor.codec, predictor.model
     task = kind(model.requires_grad_(False).float(), codec)
-    batches = list(check_batches(predictor))
+    batches = list(check_batches(task))
     opset = {name: write_graph(part, folder / f"{name}.onnx") for name, part in task.parts(batches[1]).items()}
     checks = list(compared(task, batches, sessions(folder, list(opset))))
     for name in opset:
@@ -200,16 +218,13 @@ def session(path: Path) -> Run:
     return run
 
 
-def check_batches(predictor: Any) -> Iterator[Batch]:
-    """Batches of random symbols of the vocabulary, sentences of different lengths, one of them empty."""
-    codec = predictor.codec
-    symbols = getattr(codec, "source", codec).vocabulary.symbols[4:] or ["x"]
+def check_batches(task: TaskExport) -> Iterator[Batch]:
+    """Batches of random examples of different lengths; the last of several is as short as can be."""
     generator = np.random.default_rng(0)
-    for sentences, length in SHAPES:
-        lengths = [length, *generator.integers(1, length + 1, max(0, sentences - 2)), 0][:sentences]
-        texts = [" ".join(generator.choice(symbols, size)) for size in lengths]
-        examples = [predictor.example(text) for text in texts]
-        yield Split.of(examples, codec).encoded.batch(np.arange(sentences))
+    for number, length in SHAPES:
+        lengths = [length, *generator.integers(1, length + 1, max(0, number - 2)).tolist(), 0][:number]
+        examples = [task.random_example(size, generator) for size in lengths]
+        yield task.encoded(examples).batch(np.arange(number))
 
 
 def compared(task: TaskExport, batches: Sequence[Batch], runs: Mapping[str, Run]) -> Iterator[dict[str, Any]]:
@@ -219,6 +234,7 @@ def compared(task: TaskExport, batches: Sequence[Batch], runs: Mapping[str, Run]
         InputError: it is larger than ``TOLERANCE``.
     """
     for batch in batches:
+        shape = task.shape(batch)
         for name, part in task.parts(batch).items():
             with torch.no_grad():
                 wanted = part.module(*part.inputs.values())
@@ -227,10 +243,10 @@ def compared(task: TaskExport, batches: Sequence[Batch], runs: Mapping[str, Run]
             largest = max(map(difference, wanted, found))
             if not largest <= TOLERANCE:
                 raise InputError(
-                    f"The graph {name} differs from the suite by {largest:.1e} on {list(batch.tokens.shape)} tokens, "
-                    f"more than {TOLERANCE:.0e}: nothing was written."
+                    f"The graph {name} differs from the suite by {largest:.1e} on {shape} {task.unit}, more than "
+                    f"{TOLERANCE:.0e}: nothing was written."
                 )
-            yield {"graph": name, "shape": list(batch.tokens.shape), "largest_difference": largest}
+            yield {"graph": name, "shape": shape, "unit": task.unit, "largest_difference": largest}
 
 
 def checked(name: str, run: Run, inputs: dict[str, Tensor]) -> tuple[Tensor, ...]:
@@ -292,12 +308,13 @@ def measured(
     rows = []
     for form, suffix in forms.items():
         _, codec, model = load(Path(predictor.options.run), torch.device("cpu"))
+        task = kind(model, codec)
         if suffix is None:
             size = sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
         else:
-            kind(model, codec).use(sessions(folder, names, suffix))
+            task.use(sessions(folder, names, suffix))
             size = sum((folder / f"{name}{suffix}.onnx").stat().st_size for name in names)
-        rows.append({"form": form, "bytes": size} | (scored(model, codec, examples, evaluation) if examples else note))
+        rows.append({"form": form, "bytes": size} | (scored(task, examples, evaluation) if examples else note))
     return rows
 
 
@@ -316,8 +333,9 @@ def scored_examples(predictor: Any, limit: int) -> tuple[Sequence[Any], Any, dic
     return sample_rows(rows or [], limit, 0), evaluation, {"note": "not scored: no test or validation split"}
 
 
-def scored(model: TaskModel, codec: Codec[Any], examples: Sequence[Any], evaluation: Any) -> dict[str, Any]:
+def scored(task: TaskExport, examples: Sequence[Any], evaluation: Any) -> dict[str, Any]:
     """The scores of a model, and the time that its predictions took; the first batch is run once before."""
+    model, codec = task.model, task.codec
     split = Split.of(examples, codec)
     sizes = (torch.device("cpu"), "fp32", BATCH_TOKENS, BATCH_SENTENCES)
     with torch.no_grad():
@@ -326,6 +344,5 @@ def scored(model: TaskModel, codec: Codec[Any], examples: Sequence[Any], evaluat
     found = codec.decode(predict_rows(model.predict, split, *sizes))
     seconds = time.perf_counter() - started
     scores = {key: value for key, value in evaluation.score(found, examples).items() if isinstance(value, float)}
-    tokens = int(cast(Any, split.encoded).embedded.lengths.sum())
-    speed = {"seconds": seconds, "tokens_per_second": tokens / seconds, "threads": torch.get_num_threads()}
-    return {"examples": len(examples), **speed, "scores": scores}
+    speed = {f"{task.unit}_per_second": task.units(split.encoded) / seconds, "threads": torch.get_num_threads()}
+    return {"examples": len(examples), "seconds": seconds, **speed, "scores": scores}

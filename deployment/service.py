@@ -48,6 +48,7 @@ class ModelCard(BaseModel):
     name: str
     task: str
     reads_files: bool = Field(description="whether it is asked with a file, not with a text")
+    hint: str = Field(description="what an input is like; empty where it is any text")
     facts: list[str] = Field(description="what it was trained on, its size and its scores")
 
 
@@ -169,7 +170,9 @@ class Service:
     async def cards(self) -> Models:
         """All models, and the limits of a request."""
         cards = [
-            ModelCard(name=name, task=model.task, reads_files=model.reads_files, facts=model.facts)
+            ModelCard(
+                name=name, task=model.task, reads_files=model.reads_files, hint=model.predictor.hint, facts=model.facts
+            )
             for name, model in self.models.items()
         ]
         return Models(models=cards, limits=vars(self.limits))

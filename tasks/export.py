@@ -63,11 +63,11 @@ def write_onnx(run: Path, output: Path | None, options: ExportOptions) -> None:
 def show(report: dict[str, Any], folder: Path) -> None:
     """The checks and the measurements of an export."""
     for check in report["checks"]["batches"]:
-        sentences, tokens = check["shape"]
-        found = f"differs from the suite by {check['largest_difference']:.1e} at most"
-        print(f"{check['graph']}.onnx on {sentences} x {tokens} tokens {found}")
+        size = f"{' x '.join(map(str, check['shape']))} {check['unit']}"
+        print(f"{check['graph']}.onnx on {size} differs from the suite by {check['largest_difference']:.1e} at most")
     for row in report["comparison"]:
-        speed = f", {row['tokens_per_second']:,.0f} tokens/s" if "scores" in row else f", {row['note']}"
+        speeds = [(key.removesuffix("_per_second"), row[key]) for key in row if key.endswith("_per_second")]
+        speed = "".join(f", {number:,.0f} {unit}/s" for unit, number in speeds) or f", {row['note']}"
         scores = "".join(f", {name} {score:.4g}" for name, score in row.get("scores", {}).items())
         print(f"{row['form']:<10} {row['bytes']:,} bytes{speed}{scores}")
     if report["left_out"]:

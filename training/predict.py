@@ -75,6 +75,7 @@ class Predictor(ABC):
     options_type: ClassVar[type[Options]] = Options
     unit: ClassVar[str] = "line"  # the name of an input, in warnings
     reads_files: ClassVar[bool] = False  # whether an input is the path of a file
+    hint: ClassVar[str] = ""  # what an input is like, where that is not any text; a sentence
     served_with: ClassVar[Mapping[str, Any]] = MappingProxyType({})  # options for what people type into a page
     on_warning: Callable[[str, str], None]  # takes where and what
 
@@ -206,6 +207,7 @@ class SearchPredictor(Predictor):
 
     options_type = SearchOptions
     text_name: ClassVar[str]  # the key of a text in an n-best list
+    view: ClassVar[str] = "texts"  # of an ``Inspection``
 
     def __init__(self, options: Any) -> None:
         super().__init__(options)
@@ -230,10 +232,13 @@ class SearchPredictor(Predictor):
         (prediction,) = self.codec.decode(self.run_model([example], self.model.predict_with_attention))
         best = self.best(example, prediction)
         details = {"n_best": [{"text": found, "score": score} for found, score in best]}
-        return Inspection(Answer(text, *best[0]), "texts", details | self.attention_map(prediction))
+        return Inspection(Answer(text, *best[0]), self.view, details | self.attention_map(prediction))
 
     def attention_map(self, prediction: Any) -> dict[str, Any]:
-        """``rows`` and ``columns``, the names of what was generated and read, and their ``weights``; {} for none."""
+        """``rows`` and ``columns``, the names of what was generated and read, and their ``weights``; {} for none.
+
+        Where an image was read, its ``grid`` of [rows, columns] takes the place of the names.
+        """
         return {}
 
     @abstractmethod

@@ -17,6 +17,25 @@ const views = {
   texts(answer) {
     return [headline(answer.prediction || "(nothing)"), ...nBest(answer.details.n_best), ...attention(answer.details)];
   },
+  captions(answer) {
+    const shown = answer.details.grid ? looks(answer.details, answer.picture) : attention(answer.details);
+    return [headline(answer.prediction || "(nothing)"), ...nBest(answer.details.n_best), ...shown];
+  },
+  forecast(answer) {
+    const { times, channels } = answer.details;
+    const range = times.length > 1 ? `${times.length} steps, ${times[0]} to ${times.at(-1)}` : `1 step, ${times[0]}`;
+    const width = `Score: ${short(answer.score)}, minus the mean width of the widest band in standard deviations of the training data.`;
+    return [headline(`Forecast of ${range}`), ...channels.flatMap((name, place) => chart(channelOf(answer.details, place), name)),
+      make("p", { class: "soft" }, width)];
+  },
+  steps(answer) {
+    const items = answer.details.steps.map(({ token, answer: found, probability }) => make("li", {}, token || "(nothing)",
+      make("small", {}, typeof found === "number" ? short(found) : found, probability === null ? "" : ` ${percent(probability)}`)));
+    const meaning = answer.details.steps.some((step) => step.probability !== null) ? "its answer and the probability of it" : "the number it answers";
+    return [headline(typeof answer.prediction === "number" ? short(answer.prediction) : answer.prediction),
+      make("h3", {}, "Answers after every token"), make("ol", { class: "words tags" }, ...items),
+      make("p", { class: "soft" }, `Below every token, what the model answers after it: ${meaning}. The last is the answer.`)];
+  },
   plain(answer) {
     const shown = typeof answer.prediction === "string" ? answer.prediction : JSON.stringify(answer.prediction, null, 2);
     const details = Object.keys(answer.details).length
@@ -109,6 +128,103 @@ function attention({ rows, columns, weights }) {
   ];
 }
 
+// The image once for every generated piece, dark where the decoder does not attend; the words below say where it does.
+function looks({ rows, grid, weights }, picture) {
+  const items = weights.map((line, place) => {
+    const highest = Math.max(...line), top = line.indexOf(highest);
+    const veil = make("div", { class: "veil" }, ...line.map((weight) => {
+      const cell = make("span", {});
+      cell.style.setProperty("opacity", (0.75 * (1 - weight / (highest || 1))).toFixed(3));
+      return cell;
+    }));
+    veil.style.setProperty("--columns", String(grid[1]));
+    const image = picture ? [make("img", { src: picture, alt: "" })] : [];
+    const where = `row ${Math.floor(top / grid[1]) + 1}, column ${(top % grid[1]) + 1}: ${highest.toFixed(2)}`;
+    return make("li", {}, make("div", { class: "look", "aria-hidden": "true" }, ...image, veil),
+      make("b", {}, rows[place].replaceAll("▁", "␣")), make("small", {}, where));
+  });
+  const meaning = `The part of the image that is read, once for every generated piece: bright where the decoder attends, dark where ` +
+    `it does not. Below, the place of the ${grid[0]} x ${grid[1]} grid with the highest attention weight, and this weight.`;
+  return [make("h3", {}, "Attention over the image"), make("p", { class: "soft" }, meaning), make("ol", { class: "looks" }, ...items)];
+}
+
+// What is known and forecast of one channel, as lists of numbers; null where a value is missing.
+function channelOf({ channels, history, times, forecast, quantiles }, place) {
+  const own = (rows) => (channels.length > 1 ? rows.map((row) => row[place]) : rows);
+  const levels = Object.keys(quantiles).sort((a, b) => a - b);
+  const bands = levels.slice(0, Math.floor(levels.length / 2)).map((low, from) => {
+    const high = levels.at(-1 - from);
+    return { share: Math.round(100 * (high - low)), low: own(quantiles[low]), high: own(quantiles[high]) };
+  });
+  return { past: history.values[place], pastTimes: history.times, median: own(forecast), times, bands };
+}
+
+// A chart of 320 x 190 units: history, median and bands. Its label and the table below it say the same in words.
+function chart({ past, pastTimes, median, times, bands }, name) {
+  const known = [...past, ...median, ...bands.flatMap(({ low, high }) => [...low, ...high])].filter((value) => value !== null);
+  const lowest = Math.min(...known), range = Math.max(...known) - lowest || 1;
+  const last = Math.max(1, past.length + median.length - 1);
+  const point = (step, value) => `${(8 + (304 * step) / last).toFixed(1)} ${(160 - (136 * (value - lowest)) / range).toFixed(1)}`;
+  const now = past.length - 1;
+  const joined = (values) => (now >= 0 && past[now] !== null ? [[now, past[now]], ...values.map((value, h) => [now + 1 + h, value])]
+    : values.map((value, h) => [now + 1 + h, value]));
+  const line = (points) => points.map(([step, value], place) => (value === null ? "" : `${place && points[place - 1][1] !== null ? "L" : "M"}${point(step, value)}`)).join("");
+  const area = ({ low, high }) => `${line(joined(low))}L${joined(high).reverse().map(([step, value]) => point(step, value)).join("L")}Z`;
+  const dots = (points, kind) => points.filter(([, value]) => value !== null).map(([step, value]) => {
+    const [cx, cy] = point(step, value).split(" ");
+    return draw("circle", { class: kind, cx, cy, r: 1.6 });
+  });
+  const history = past.map((value, step) => [step, value]);
+  const alone = history.filter(([step]) => (past[step - 1] ?? null) === null && (past[step + 1] ?? null) === null); // in no line
+  const text = (x, y, anchor, content) => draw("text", { x, y, "text-anchor": anchor }, content);
+  const [origin] = point(Math.max(0, now), lowest).split(" ");
+  const summary = summaryOf({ past, pastTimes, median, times, bands }, name);
+  const picture = draw("svg", { class: "chart", viewBox: "0 0 320 190", role: "img", "aria-label": summary },
+    ...bands.map((band) => draw("path", { class: "band", d: area(band) })),
+    draw("path", { class: "now", d: `M${origin} 20V164` }),
+    draw("path", { class: "history", d: line(history) }), ...dots(past.length < 40 ? history : alone, "history"),
+    draw("path", { class: "median", d: line(joined(median)) }), ...dots(joined(median).slice(-median.length), "median"),
+    text(8, 14, "start", short(lowest + range)), text(8, 174, "start", short(lowest)),
+    text(8, 187, "start", pastTimes[0]), text(312, 187, "end", times.at(-1)));
+  const key = `${channelTitle(name)}thin line: history; thick line: median of the forecast${bands.length ? `; shaded: ${bands.map(({ share }) => `${share} %`).join(" and ")} band` : ""}; dashed: the last known step.`;
+  return [make("figure", {}, picture, make("figcaption", { class: "soft" }, key)), numbersOf(median, times, bands, name)];
+}
+
+function channelTitle(name) {
+  return name === "value" ? "" : `${name} – `;
+}
+
+function summaryOf({ past, pastTimes, median, times, bands }, name) {
+  const known = past.filter((value) => value !== null);
+  const [low, high] = [Math.min(...known), Math.max(...known)];
+  const history = `${channelTitle(name)}${past.length} known steps, ${pastTimes[0]} to ${pastTimes.at(-1)}, between ${short(low)} and ${short(high)}`;
+  const band = bands.length ? `, in the ${bands[0].share} % band from ${short(bands[0].low.at(-1))} to ${short(bands[0].high.at(-1))}` : "";
+  return `${known.length ? history : `${channelTitle(name)}no known value`}; then the forecast: ${short(median[0])} at ${times[0]}, ${short(median.at(-1))} at ${times.at(-1)}${band}.`;
+}
+
+function numbersOf(median, times, bands, name) {
+  const columns = [["median", median], ...bands.flatMap(({ share, low, high }) => [[`${share} % from`, low], ["to", high]])];
+  const head = make("tr", {}, make("th", { scope: "col" }, "time"), ...columns.map(([title]) => make("th", { scope: "col", class: "number" }, title)));
+  const rows = times.map((time, step) => make("tr", {}, make("th", { scope: "row" }, time),
+    ...columns.map(([, values]) => make("td", { class: "number" }, short(values[step])))));
+  const table = make("table", { class: "list" }, make("thead", {}, head), make("tbody", {}, ...rows));
+  const label = `${channelTitle(name)}forecast in numbers, scrolls sideways`;
+  return make("details", {}, make("summary", {}, "In numbers"), make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label }, table));
+}
+
+// A number with four significant digits.
+function short(value) {
+  return Number(value.toPrecision(4)).toLocaleString("en", { maximumSignificantDigits: 4 }).replace("-", "−");
+}
+
+// An element of SVG.
+function draw(name, attributes, ...children) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  element.append(...children);
+  return element;
+}
+
 function card(answer, facts) {
   const view = Object.hasOwn(views, answer.view) ? views[answer.view] : views.plain;
   const name = make("h2", {}, answer.model);
@@ -152,6 +268,7 @@ async function answer() {
     const [readers, texts] = [true, false].map((kind) => models.some((model) => model.reads_files === kind && names.includes(model.name)));
     if (texts && !at("text").value.trim()) throw new Error("Enter a text.");
     if (readers && !at("file").files.length) throw new Error("Choose a file.");
+    const picture = at("picture").hidden ? "" : at("picture").src;
     const body = JSON.stringify({
       ...(texts && { text: at("text").value }),
       ...(readers && { file: await base64(at("file").files[0]) }),
@@ -160,7 +277,7 @@ async function answer() {
     const headers = { "content-type": "application/json" };
     const { answers } = await json("api/explain", { method: "POST", headers, body, signal: request.signal });
     const facts = Object.fromEntries(models.map((model) => [model.name, [model.task, ...model.facts].join(" · ")]));
-    at("answers").replaceChildren(...answers.map((one) => card(one, facts[one.model])));
+    at("answers").replaceChildren(...answers.map((one) => card({ ...one, picture }, facts[one.model])));
     at("status").textContent = answers.length === 1 ? "1 answer." : `${answers.length} answers.`;
   } catch (error) {
     if (error.name !== "AbortError") fail(error);
@@ -179,7 +296,8 @@ async function start() {
     const found = await json("api/models");
     models = found.models;
     at("text").maxLength = found.limits.characters;
-    at("limit").textContent = `At most ${found.limits.characters.toLocaleString("en")} characters. `;
+    const hints = [...new Set(models.map((model) => model.hint))].filter(Boolean).map((hint) => `${hint} `);
+    at("limit").textContent = `${hints.join("")}At most ${found.limits.characters.toLocaleString("en")} characters. `;
     for (const { name } of models) {
       const box = make("input", { type: "checkbox", value: name, checked: "" });
       at("models").append(make("label", {}, box, ` ${name}`));

@@ -5,6 +5,7 @@ An empty line stays an empty line. With format=json, the score is the log-probab
 A run with images=features reads paths of .npy files.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ from training.predict import SearchPredictor, main
 class CaptioningPredictor(SearchPredictor):
     """Image files -> captions; ``details`` are the n best with their scores."""
 
-    task, text_name = "captioning", "caption"
+    task, text_name, view = "captioning", "caption", "captions"
     reads_files = True
 
     def text_of(self, example: Any) -> str:
@@ -22,6 +23,15 @@ class CaptioningPredictor(SearchPredictor):
 
     def best(self, example: Any, prediction: Any) -> Sequence[tuple[str, float]]:
         return prediction.alternatives if self.text_of(example).strip() else [("", 0.0)]
+
+    def attention_map(self, prediction: Any) -> dict[str, Any]:
+        if not any(prediction.attention):
+            return {}
+        positions = len(prediction.attention[0])
+        side = math.isqrt(positions)
+        columns = {"columns": [str(number + 1) for number in range(positions)]}  # of features that are no square
+        where = {"grid": [side, side]} if side * side == positions else columns
+        return {"rows": prediction.pieces, "weights": prediction.attention} | where
 
 
 if __name__ == "__main__":

@@ -14,11 +14,13 @@ from typing import Any
 import numpy as np
 
 from data.errors import InputError
-from data.series import Forecast, Window
+from data.series import Forecast, Window, time_texts
 from data.sources.series_lines import windows_of_table
 from training.options import option
-from training.predict import Answer, Options, Predictor, main
+from training.predict import Answer, Inspection, Options, Predictor, main
 from training.streams import Lines
+
+MOST_STEPS = 200  # before the origin that are shown with a forecast
 
 
 @dataclass
@@ -39,6 +41,7 @@ class ForecastingPredictor(Predictor):
     task = "forecasting"
     options_type = ForecastingOptions
     unit = "window"
+    hint = 'Numbers between commas, or of dated series {"times": ["2024-01-01", ...], "values": [1.5, ...]}.'
     codec: Any
 
     def read(self, chunks: Iterator[Lines], name: str, live: bool) -> Iterator[Iterable[Window]]:
@@ -78,6 +81,18 @@ class ForecastingPredictor(Predictor):
         _, spread = self.codec.scales.get(example.series.name, self.codec.unknown)
         width = (prediction.quantiles[..., -1] - prediction.quantiles[..., 0]) / np.array(spread)
         return -float(width.mean()) if np.isfinite(prediction.quantiles).all() else float("nan")
+
+    def inspect(self, text: str) -> Inspection:
+        """The forecast, and the last steps before it: ``history`` with times and, of every channel, values."""
+        example = self.example(text)
+        (answer,) = self.answers([example])
+        start = max(0, example.origin - MOST_STEPS)
+        values = [
+            [None if value != value else value for value in channel] for channel in example.past[start:].T.tolist()
+        ]
+        times = time_texts(example.series.times[start : example.origin])
+        shown = {"channels": [*example.series.channels], "history": {"times": times, "values": values}}
+        return Inspection(answer, "forecast", answer.details | shown)
 
     def write(self, answer: Answer) -> Iterator[str]:
         yield json.dumps(answer.details, ensure_ascii=False, allow_nan=False)
