@@ -115,8 +115,11 @@ def export_graph(
 
 def forget_origin(model: Any) -> None:
     """Remove the exporter's notes on the code that every operator came from: they name places of this machine."""
-    inner = (node for function in model.functions.values() for node in function)
-    for described in (model, model.graph, *model.graph, *values_of(model.graph), *inner):
+    from onnx_ir.traversal import RecursiveGraphIterator
+
+    graphs = (model.graph, *model.functions.values())
+    nodes = (node for graph in graphs for node in RecursiveGraphIterator(graph))  # those of loops too
+    for described in (model, model.graph, *values_of(model.graph), *nodes):
         described.metadata_props.clear()
 
 
