@@ -5,11 +5,12 @@ On a page a table stands between ``<!-- results: <task>/<table> ... -->`` and ``
 one recorded table may stand in it, each named by its row, or by its row and what follows the first table's name.
 """
 
-import functools
 import json
 import re
 import statistics
 import sys
+from collections.abc import Callable
+from functools import partial, reduce
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "analysis" / "results"
 PAGES = (ROOT / "README.md", ROOT / "docs" / "results.md")
 PLACE = re.compile(r"(<!-- results: ([^>]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+SUMMARY = re.compile(r"(<!-- summary: ([^>]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 HEAD = """\
 | | parameters | test {metric} | best, worst |{titles} seeds | steps to best | seconds | tokens/s | peak MB | kernel |
 |---|--:|--:|--:|{rules}--:|--:|--:|--:|--:|---|"""
@@ -42,15 +44,7 @@ STALE = " is older than analysis/results: run python -m analysis.publish"
 
 def table(folders: list[Path]) -> str:
     """One row for every group of seeds, the best mean on top, and under it where the numbers come from."""
-    rows: dict[str, list[dict[str, Any]]] = {}
-    for folder in folders:
-        extra = folder.name.removeprefix(folders[0].name).replace("_", " ").strip()
-        for path in sorted(folder.glob("*.json")):
-            name = ", ".join(filter(None, [path.stem.rsplit("-seed", 1)[0], extra]))
-            rows.setdefault(name, []).append(json.loads(path.read_text()))
-    for name, group in rows.items():
-        if len({result["config_id"] for result in group}) > 1:
-            sys.exit(f"{folders[0]}: the seeds of {name} are of more than one config: remove those of the older.")
+    rows = rows_of(folders)
     results = [result for group in rows.values() for result in group]
     metric = results[0]["selection"]["metric"]
     beside = BESIDE.get((results[0]["task"], metric), {})
@@ -60,9 +54,59 @@ def table(folders: list[Path]) -> str:
     return "\n".join(lines) + f"\n\n{origin(results)}\n"
 
 
+def rows_of(folders: list[Path]) -> dict[str, list[dict[str, Any]]]:
+    """The seeds of every row of some tables."""
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for folder in folders:
+        extra = folder.name.removeprefix(folders[0].name).replace("_", " ").strip()
+        for path in sorted(folder.glob("*.json")):
+            name = ", ".join(filter(None, [path.stem.rsplit("-seed", 1)[0], extra]))
+            rows.setdefault(name, []).append(json.loads(path.read_text()))
+    for name, group in rows.items():
+        if len({result["config_id"] for result in group}) > 1:
+            sys.exit(f"{folders[0]}: the seeds of {name} are of more than one config: remove those of the older.")
+    return rows
+
+
+def summary(folders: list[Path]) -> str:
+    """One row for every cell: its mean and standard deviation in each table, best in bold, and where they come from."""
+    tables = [rows_of([folder]) for folder in folders]
+    results = [result for rows in tables for group in rows.values() for result in group]
+    metrics = [next(iter(rows.values()))[0]["selection"]["metric"] for rows in tables]
+    means = [
+        {name: statistics.mean(scores(group, metric)) for name, group in rows.items()}
+        for rows, metric in zip(tables, metrics, strict=True)
+    ]
+    best = [
+        max(found, key=lambda name: quality(metric, found[name])) for found, metric in zip(means, metrics, strict=True)
+    ]
+    titles = [f"{folder.parent.name}, {metric}" for folder, metric in zip(folders, metrics, strict=True)]
+    cells = sorted(means[0], key=lambda name: -quality(metrics[0], means[0][name]))
+    lines = [
+        f"| | {' | '.join(titles)} |",
+        "|---|" + "--:|" * len(folders),
+    ]
+    for cell in cells:
+        found = [
+            cell_text(rows.get(cell, []), metric, bold=cell == winner)
+            for rows, metric, winner in zip(tables, metrics, best, strict=True)
+        ]
+        lines.append(f"| {cell} | {' | '.join(found)} |")
+    return "\n".join(lines) + f"\n\n{origin(results)}\n"
+
+
+def cell_text(group: list[dict[str, Any]], metric: str, bold: bool) -> str:
+    """``93.96 ± 0.17`` of the seeds of a row; a dash where there are none."""
+    if not group:
+        return "-"
+    found = scores(group, metric)
+    mean = f"**{statistics.mean(found):.2f}**" if bold else f"{statistics.mean(found):.2f}"
+    return f"{mean} ± {statistics.stdev(found):.2f}" if len(found) > 1 else mean
+
+
 def scores(group: list[dict[str, Any]], metric: str) -> list[float]:
     """The test scores of all seeds in percent; of a score inside others by its keys with dots between them."""
-    found = [functools.reduce(dict.__getitem__, metric.split("."), result["metrics"]["test"]) for result in group]
+    found = [reduce(dict.__getitem__, metric.split("."), result["metrics"]["test"]) for result in group]
     return [to_percent(metric.rpartition(".")[2], score) for score in found]
 
 
@@ -108,10 +152,10 @@ def machine(environment: dict[str, Any]) -> str:
 
 
 def filled(readme: str) -> str:
-    def written(place: re.Match[str]) -> str:
-        return f"{place[1]}\n{table([RESULTS / name for name in place[2].split()])}\n{place[3]}"
+    def written(place: re.Match[str], write: Callable[[list[Path]], str]) -> str:
+        return f"{place[1]}\n{write([RESULTS / name for name in place[2].split()])}\n{place[3]}"
 
-    return PLACE.sub(written, readme)
+    return SUMMARY.sub(partial(written, write=summary), PLACE.sub(partial(written, write=table), readme))
 
 
 def main(check: bool) -> None:

@@ -6,15 +6,17 @@ could repeat them. ``--row NAME`` names the row otherwise than by its cell.
 """
 
 import argparse
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
+
+from omegaconf import OmegaConf
 
 from analysis.command import command_parser, run_command
 from analysis.records import Record, find_records
 from data.errors import InputError
-from data.writing import write_json
+from data.writing import write_json, write_text
 from training.folders import CONFIG
+from training.identity import PATHS
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -51,8 +53,18 @@ def copy(run: Record, table: Path, row: str) -> None:
     target = table / f"{row}-seed{run.seed}.json"
     write_json(target, {key: value for key, value in run.content.items() if key != "overrides"})  # paths of a machine
     if (run.folder / CONFIG).is_file():
-        shutil.copyfile(run.folder / CONFIG, table / f"{row}.yaml")
+        write_text(table / f"{row}.yaml", without_places(run.folder / CONFIG))
     print(f"{run.path} -> {target}")
+
+
+def without_places(path: Path) -> str:
+    """A config without the absolute paths of its data: they are those of a machine, and no part of the experiment."""
+    cfg = OmegaConf.load(path)
+    for key in PATHS:
+        value = OmegaConf.select(cfg, f"data.{key}")
+        if isinstance(value, str) and Path(value).is_absolute():
+            OmegaConf.update(cfg, f"data.{key}", None)
+    return OmegaConf.to_yaml(cfg)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from analysis.publish import table
+from analysis.publish import summary, table
 
 
 def record(folder: Path, name: str, seed: int, accuracy: float, **values: Any) -> None:
@@ -44,3 +44,13 @@ def test_seeds_of_two_configs_are_not_pooled(tmp_path: Path) -> None:
     record(tmp_path / "recall", "gru", 2, 0.9, config_id="another")
     with pytest.raises(SystemExit, match="more than one config"):
         table([tmp_path / "recall"])
+
+
+def test_a_summary_has_a_column_for_every_table_and_the_best_in_bold(tmp_path: Path) -> None:
+    for seed in (1, 2):
+        record(tmp_path / "memory" / "recall", "gru", seed, 0.9)
+        record(tmp_path / "memory" / "recall", "rnn", seed, 0.7)
+        record(tmp_path / "tagging" / "tuned", "rnn", seed, 0.8)
+    lines = summary([tmp_path / "memory" / "recall", tmp_path / "tagging" / "tuned"]).splitlines()
+    assert lines[0] == "| | memory, accuracy | tagging, accuracy |"
+    assert lines[2:4] == ["| gru | **90.00** ± 0.00 | - |", "| rnn | 70.00 ± 0.00 | **80.00** ± 0.00 |"]
