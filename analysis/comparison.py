@@ -230,7 +230,7 @@ def headline(groups: ComparableGroups, pairs: Sequence[Pair]) -> str:
     parts = [describe_score(best), verdict(best, scored, pairs)]
     if best.at_baseline:
         name, level = best.baseline or ("", 0.0)
-        where = f"not clearly better than the {name} baseline of {level:.2f}"
+        where = f"no clear gain over the {name} baseline of {level:.2f}"
         parts = [f"{describe_score(best, with_baseline=False)}, {where}: no claim is made."]
     elif len(several) > 1:
         parts.append(cost(best, several))
