@@ -170,10 +170,14 @@ PARTS = {
 }
 
 
+def small(task: str) -> list[str]:
+    """Overrides for a small model of a task and little data."""
+    return [*SMALL, *([] if task == "forecasting" else FEW_ROWS), *PARTS[task]]
+
+
 def save_run(task: str, folder: Path, *overrides: str) -> None:
     """The files of a run that ended after no step."""
-    rows = [] if task == "forecasting" else FEW_ROWS
-    cfg = compose_config(task, *SMALL, *rows, *PARTS[task], *overrides)
+    cfg = compose_config(task, *small(task), *overrides)
     from data.corpus import Corpus
     from training.build import build
     from training.checkpoint import save_weights

@@ -17,7 +17,7 @@ import pytest
 import safetensors.torch
 import torch
 import torch.distributed as dist
-from conftest import FEW_ROWS, PARTS, ROOT, SMALL
+from conftest import PARTS, ROOT, SMALL, small
 from omegaconf import DictConfig
 from processes import FORKS, Command, command
 from torch import nn
@@ -258,7 +258,7 @@ def of_two(rank: int) -> SeveralProcesses:
 
 @pytest.mark.parametrize("task", PARTS)
 def test_shares_make_up_the_batches_of_every_task(composed: Callable[..., DictConfig], task: str) -> None:
-    cfg = composed(task, *SMALL, *FEW_ROWS, *PARTS[task])
+    cfg = composed(task, *small(task))
     train = Corpus(build(cfg.data), build(cfg.codec), **cfg.split).splits["train"]
     whole = train.shuffled(10**6, 3, seed=1)
     assert len(whole.rows[-1]) <= 3 and Processes().share(whole) is whole
