@@ -203,5 +203,7 @@ def parts_of(word: str) -> list[str]:
 
 
 def shared_parts(words: Iterable[str]) -> list[str]:
-    """The parts of every distinct word, regardless of case: two words have one in common only if one has a space."""
-    return [part for word in {word.lower() for word in words} for part in set(parts_of(word))]
+    """The parts of all words of which a word with spaces has one, once for every word without regard to case."""
+    found = [parts_of(word) for word in {word.lower() for word in words}]
+    joined = {part for parts in found if len(parts) > 1 for part in parts}
+    return [part for parts in found for part in joined.intersection(parts)]
