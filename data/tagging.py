@@ -1,7 +1,7 @@
 """Sentences with one tag per word."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -102,9 +102,6 @@ class TaggingCodec(Codec[TaggedSentence]):
         max_characters: the maximum number of characters per word; of longer words, the two ends are kept.
         max_length: the maximum number of words per training sentence; longer ones are cut. Sentences to tag never are.
             Null for no limit.
-        parts: if true, the parts of words that contain spaces, such as the syllables of Vietnamese words, are symbols
-            at the end of a word's characters. A word that is such a part has it too. Without words that contain spaces
-            this changes nothing.
     """
 
     example_type = TaggedSentence
@@ -117,14 +114,13 @@ class TaggingCodec(Codec[TaggedSentence]):
         vocab_size: int | None,
         max_characters: int,
         max_length: int | None = None,
-        parts: bool | None = None,
     ) -> None:
         if max_length is not None and max_length < 1:
             raise InputError(f"codec.max_length={max_length}: must be at least 1, or null for no limit.")
         if max_characters < 1:
             raise InputError(f"codec.max_characters is at least 1, not {max_characters}.")
         self.lowercase, self.min_count, self.vocab_size = lowercase, min_count, vocab_size
-        self.max_characters, self.max_length, self.parts = max_characters, max_length, parts
+        self.max_characters, self.max_length = max_characters, max_length
 
     def fit(self, train: Sequence[TaggedSentence]) -> None:
         counts = Counter(word for sentence in train for word in sentence.words)
@@ -132,8 +128,7 @@ class TaggingCodec(Codec[TaggedSentence]):
         self.vocabulary = Vocabulary.of_text(words, self.min_count, self.vocab_size)
         self.notes = size_note(self.vocabulary, self.vocab_size)
         # characters of one word alone map to UNK, so that the embedding of UNK is learned
-        symbols = [character for word in counts for character in set(word)]
-        self.characters = Vocabulary.of_text([*symbols, *(shared_parts(counts) if self.parts else [])], 2, None)
+        self.characters = Vocabulary.of_text((character for word in counts for character in set(word)), 2, None)
         self.tags = Vocabulary.of_labels(tag for sentence in train for tag in sentence.tags)
         self.counts = np.zeros(len(self.vocabulary), dtype=np.float32)
         for word, count in counts.items():
@@ -155,13 +150,12 @@ class TaggingCodec(Codec[TaggedSentence]):
         return ids.get(self.fold(word), ids.get(word.lower(), UNK))
 
     def spelling(self, word: str) -> list[int]:
-        """The character ids of a word, between BOS and EOS; then the ids of its parts and EOS again, if it has any."""
+        """The character ids of a word, between BOS and EOS."""
         ids = self.characters.encode(word)
         if len(ids) > self.max_characters:
             half = self.max_characters // 2
             ids = ids[: self.max_characters - half] + ids[len(ids) - half :]
-        parts = [self.characters.ids[part] for part in parts_of(word) if part in self.characters.ids]
-        return [BOS, *ids, EOS, *parts, EOS] if parts else [BOS, *ids, EOS]
+        return [BOS, *ids, EOS]
 
     def encode_training(self, examples: Sequence[TaggedSentence]) -> EncodedSentences:
         if self.max_length is None:
@@ -195,15 +189,3 @@ class TaggingCodec(Codec[TaggedSentence]):
         self.characters = Vocabulary.load(directory / "characters.json")
         self.tags = Vocabulary.load(directory / "tags.json")
         self.counts = np.zeros(len(self.vocabulary), dtype=np.float32)  # used in training only
-
-
-def parts_of(word: str) -> list[str]:
-    """What spaces separate in a word, in lower case, each behind a space, so that no part is spelled as a character."""
-    return [f" {part}" for part in word.lower().split()]
-
-
-def shared_parts(words: Iterable[str]) -> list[str]:
-    """The parts of all words of which a word with spaces has one, once for every word without regard to case."""
-    found = [parts_of(word) for word in {word.lower() for word in words}]
-    joined = {part for parts in found if len(parts) > 1 for part in parts}
-    return [part for parts in found for part in joined.intersection(parts)]

@@ -10,7 +10,7 @@ from conftest import ROOT, SMALL
 from hydra.core.global_hydra import GlobalHydra
 
 from analysis import claims
-from analysis.claim_list import CLAIMS, FAILS, HOLDS, Claim, Sweep
+from analysis.claim_list import CLAIMS, FAILS, HOLDS, UNLEARNED, Claim, Sweep
 from data.sources.generated import GeneratedLanguage
 from data.tagging import TaggedSentence
 from data.translation import SentencePair
@@ -80,10 +80,10 @@ def states(**cells: tuple[float, float]) -> list[dict]:
     ]
 
 
-def attention(short: float, long: float) -> list[dict]:
+def attention(short: float, long: float, bleu: float = 60.0) -> list[dict]:
     plain = {"0-7": {"bleu": 80.0, "count": 99}, "40+": {"bleu": 30.0, "count": 99}, "8-10": {"bleu": 1.0, "count": 2}}
     other = {"0-7": {"bleu": 80.0 + short, "count": 99}, "40+": {"bleu": 30.0 + long, "count": 99}}
-    return [job({"by_length": plain}, decoder="plain"), job({"by_length": other}, decoder="luong")]
+    return [job({"by_length": plain}, decoder="plain"), job({"by_length": other, "bleu": bleu}, decoder="luong")]
 
 
 LOW, EVEN = {"rnn": 1e-6, "lstm": 1e-3, "gru": 1e-2}, {"rnn": 0.1, "lstm": 0.1, "gru": 0.1}
@@ -114,6 +114,7 @@ JUDGED = [
     ("lengths", [[job({"bleu": 45.0})], [job() | {"bleu": 40.0}]], FAILS),
     ("attention", [attention(1.0, 6.5)], HOLDS),
     ("attention", [attention(3.0, 6.5)], FAILS),
+    ("attention", [attention(1.0, 6.5, bleu=2.0)], UNLEARNED),
 ]
 
 

@@ -1,6 +1,5 @@
 """Exports: every cell as a graph, whole models of every task, and programs that need no part of the suite."""
 
-import ast
 import io
 import json
 import math
@@ -29,7 +28,6 @@ pytest.importorskip("onnxscript")
 
 from data.captioning import FeatureCodec
 from data.errors import InputError
-from data.tagging import TaggedSentence, TaggingCodec
 from deployment import onnx
 from deployment.onnx import Part, session, write_graph
 from models.cells.base import Cell
@@ -244,18 +242,6 @@ def test_the_example_answers_as_the_suite_does(
             assert same(json.loads(line), json.loads(*predictor.write(answer)))
         else:
             assert [line] == list(predictor.write(answer))
-
-
-def test_the_example_of_tagging_spells_as_the_codec_does() -> None:
-    codec = TaggingCodec(lowercase=True, min_count=1, vocab_size=None, max_characters=5, parts=True)
-    codec.fit([TaggedSentence(("nhân dân", "nhân", "dân", "a", "ab", "houses", "house"), ("X",) * 7)])
-    tree = ast.parse((ROOT / "tasks" / "tagging" / "onnx_example.py").read_text())
-    (function,) = (node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "spelling")
-    names: dict[str, Any] = {"LETTERS": codec.characters.ids, "VOCABULARY": {"max_characters": 5}}
-    exec(ast.unparse(function), names)
-    words = ("nhân", "Dân", "a", "houses", "unknown")
-    assert [names["spelling"](word) for word in words] == [codec.spelling(word) for word in words]
-    assert len(codec.spelling("Dân")) == 7  # the two ends, a part and another end
 
 
 @pytest.mark.parametrize("task", GRAPHS)

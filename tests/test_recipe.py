@@ -174,15 +174,6 @@ def test_any_characters_go_with_the_recipe_of_tagging(composed: Callable, own: C
     assert model.loss(batch).total.isfinite()
 
 
-def test_words_with_spaces_share_their_parts_by_default(composed: Callable, tmp_path: Path) -> None:
-    empty, words = "\t_" * 6, ["nhân dân", "nhân"] * 2
-    rows = [f"{number}\t{word}\t_\tX{empty}\n" for number, word in enumerate(words, start=1)]
-    (tmp_path / "train.conllu").write_text("".join(rows) + "\n" + "".join(rows[:2]) + "\n")
-    cfg, corpus = read(composed("tagging", "data=conllu", f"data.train={tmp_path / 'train.conllu'}"))
-    assert cfg.codec.parts and " nhân" in corpus.codec.characters.ids
-    assert composed("tagging").codec.parts is None  # recorded experiments have no such symbols
-
-
 def test_the_script_of_a_text_is_recognised_by_its_spaces() -> None:
     assert Size.of(["the cat sat", ""]).spaced and Size.of([]).spaced
     assert not Size.of(["大家好今天天氣很好我們去公園散步吧"]).spaced

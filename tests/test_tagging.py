@@ -122,36 +122,6 @@ def test_a_character_of_one_word_alone_stands_for_the_unknown(codec: TaggingCode
     assert codec.spelling("veß") == [BOS, UNK, codec.characters.ids["e"], UNK, EOS]
 
 
-def spaced(words: str, parts: bool | None) -> TaggingCodec:
-    """A codec fitted to words that ``|`` separates."""
-    codec = TaggingCodec(lowercase=True, min_count=1, vocab_size=None, max_characters=18, parts=parts)
-    codec.fit([TaggedSentence(tuple(words.split("|")), ("X",) * (words.count("|") + 1))])
-    return codec
-
-
-def test_words_share_the_parts_that_spaces_separate(tmp_path: Path) -> None:
-    codec = spaced("chủ tịch|nhân dân|nhân|ở|Chủ|dân ở|bàn", parts=True)
-    symbols, letters = codec.characters.symbols, spaced("chủ tịch|nhân dân|nhân|ở|Chủ|dân ở|bàn", parts=None).spelling
-
-    def parts(word: str) -> list[str]:
-        assert len(codec.spelling(word)) >= len(letters(word))
-        return [symbols[i] for i in codec.spelling(word)[len(letters(word)) :]]
-
-    assert parts("nhân chủ") == [" nhân", " chủ", "</s>"]  # a word that no row has
-    assert parts("NHÂN") == [" nhân", "</s>"] and parts("ở") == [" ở", "</s>"]  # not the character
-    assert parts("tịch") == [] and parts("bàn") == []  # of one word alone, and of none with spaces
-    codec.save(tmp_path)
-    loaded = spaced("a", parts=True)
-    loaded.load(tmp_path)
-    assert loaded.spelling("nhân chủ") == codec.spelling("nhân chủ")
-
-
-def test_words_without_spaces_have_no_parts() -> None:
-    with_parts, without = (spaced("the|stone|stones|a|b", parts) for parts in (True, None))
-    assert with_parts.characters.symbols == without.characters.symbols
-    assert with_parts.spelling("stone") == without.spelling("stone")
-
-
 def test_words_that_look_like_special_symbols_are_words(codec: TaggingCodec) -> None:
     words = ("<s>", "the", "<unk>", "<pad>", "</s>")
     codec.fit([TaggedSentence(words, ("X",) * 5)] * 2)

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from itertools import accumulate, zip_longest
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +15,7 @@ LETTERS = {symbol: number for number, symbol in enumerate(VOCABULARY["characters
 
 def spelling(word: str) -> list[int]:
     ids, most = [LETTERS.get(letter, 1) for letter in word], VOCABULARY["max_characters"]
-    ends = [3, part, 3] if (part := LETTERS.get(f" {word.lower()}")) else [3]
-    return [2, *(ids if len(ids) <= most else ids[: most - most // 2] + ids[len(ids) - most // 2 :]), *ends]
+    return [2, *(ids if len(ids) <= most else ids[: most - most // 2] + ids[len(ids) - most // 2 :]), 3]
 
 
 def viterbi(scores: np.ndarray, start: list[float], moves: list[list[float]], end: list[float]) -> list[int]:
@@ -24,8 +23,10 @@ def viterbi(scores: np.ndarray, start: list[float], moves: list[list[float]], en
     for row in scores[1:]:
         origins.append((best[:, None] + moves).argmax(axis=0))
         best = (best[:, None] + moves).max(axis=0) + row
-    tags = accumulate(reversed(origins), lambda tag, origin: int(origin[tag]), initial=int((best + end).argmax()))
-    return list(tags)[::-1]
+    tags = [int((best + end).argmax())]
+    for origin in reversed(origins):
+        tags.append(int(origin[tags[-1]]))
+    return tags[::-1]
 
 
 session = onnxruntime.InferenceSession(Path(__file__).with_name(sys.argv[1] if len(sys.argv) > 1 else "model.onnx"))
