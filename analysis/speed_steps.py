@@ -19,7 +19,7 @@ from analysis.timing import Clock, Now, side_by_side
 from models.dropout import Dropout
 from training import trainer as trainer_module
 from training.build import build
-from training.device import bound_kernel_cache, choose_device, hardware_name, peak_memory_mb
+from training.device import bound_kernel_cache, choose_device, hardware_name, peak_memory_mb, reset_peak_memory
 from training.load import load_task
 from training.loss import cross_entropy_of_output
 from training.recipe import read
@@ -167,6 +167,7 @@ def step_rows(cells: list[str], sets: list[str], data: Path | None, steps: int) 
         for cell in cells:
             task, options = workload(name, data)
             trainer = trainer_of(task, [*options, f"cell={cell}", f"threads={torch.get_num_threads()}"])
+            reset_peak_memory(trainer.device)
             shares, speed = step_shares(trainer, steps)
             row = {"workload": name if data else f"{task} (language)", "cell": cell, "tokens_per_second": speed}
             yield row | shares | {"peak_mb": peak_memory_mb(trainer.device)}

@@ -2,7 +2,9 @@
 
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -68,3 +70,26 @@ def test_memory_errors_of_the_processor_are_memory_errors() -> None:
         raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
     with pytest.raises(RuntimeError, match="of another kind"), device.memory_errors():
         raise RuntimeError("of another kind")
+
+
+@pytest.mark.skipif(not (device.PROCESS / "clear_refs").exists(), reason="needs Linux")
+def test_peak_memory_counts_from_its_reset() -> None:
+    cpu = torch.device("cpu")
+    large = np.ones(200_000_000, dtype=np.uint8)
+    del large
+    before = device.peak_memory_mb(cpu)
+    device.reset_peak_memory(cpu)
+    assert 0 < device.peak_memory_mb(cpu) < before - 100
+    large = np.ones(200_000_000, dtype=np.uint8)
+    del large
+    assert device.peak_memory_mb(cpu) > before - 100
+
+
+@pytest.mark.parametrize("process", ["nowhere", "."])
+def test_peak_memory_is_measured_without_linux_too(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, process: str
+) -> None:
+    monkeypatch.setattr(device, "PROCESS", tmp_path / process)
+    device.reset_peak_memory(torch.device("cpu"))
+    (tmp_path / "status").write_text("VmPeak: 1 kB\n")
+    assert device.peak_memory_mb(torch.device("cpu")) > 50

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import platform
+import re
 import resource
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,8 @@ from pathlib import Path
 import torch
 
 from data.errors import InputError
+
+PROCESS = Path("/proc/self")  # of Linux
 
 
 def choose_device(name: str) -> torch.device:
@@ -69,10 +72,26 @@ def be_deterministic(device: torch.device) -> None:
         torch.use_deterministic_algorithms(True, warn_only=True)
 
 
+def reset_peak_memory(device: torch.device) -> None:
+    """Let ``peak_memory_mb`` count from now on, so that a run is not charged for those before it in its process.
+
+    Only Linux can do this for the memory of a process; what earlier runs still hold counts.
+    """
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        return
+    with contextlib.suppress(OSError):
+        (PROCESS / "clear_refs").write_text("5")
+
+
 def peak_memory_mb(device: torch.device) -> float:
-    """The most memory held so far, in MB: of the GPU on CUDA, else of the process."""
+    """The most memory held since ``reset_peak_memory``, in MB: of the GPU on CUDA, else of the process."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 1e6
+    with contextlib.suppress(OSError):
+        found = re.search(r"^VmHWM:\s*(\d+) kB$", (PROCESS / "status").read_text(), re.MULTILINE)
+        if found:
+            return int(found[1]) * 1024 / 1e6
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 1e6 if platform.system() == "Darwin" else peak * 1024 / 1e6
 

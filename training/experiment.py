@@ -19,7 +19,14 @@ from models.shapes import shapes_only
 from training.baselines import add_baselines
 from training.build import build, check_types
 from training.checksums import write_checksums
-from training.device import be_deterministic, bound_kernel_cache, choose_device, choose_precision, peak_memory_mb
+from training.device import (
+    be_deterministic,
+    bound_kernel_cache,
+    choose_device,
+    choose_precision,
+    peak_memory_mb,
+    reset_peak_memory,
+)
 from training.distributed import Processes
 from training.evaluation import Evaluation
 from training.folders import CONFIG
@@ -90,6 +97,7 @@ def prepared(cfg: DictConfig, directory: Path, processes: Processes) -> tuple[Di
     device = processes.device(choose_device(cfg.device))
     bound_kernel_cache()
     be_deterministic(device)
+    reset_peak_memory(device)
     torch.manual_seed(cfg.seed)
 
     log.info("reading the data")
