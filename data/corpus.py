@@ -251,9 +251,10 @@ class Corpus(Generic[Example]):
 
     def hold_out_validation(self, examples: dict[str, Sequence[Example]], fraction: float, seed: int) -> None:
         """Move a part of the training split into a validation split."""
-        size, labelled = self.reader.group_size, any(example.stratum() is not None for example in examples["train"])
+        size = self.reader.group_size
         examples["train"], held = hold_out(examples["train"], fraction, seed, size)
         if not held or not examples["train"]:
+            labelled = any(example.stratum() is not None for example in (*examples["train"], *held))
             reason = ", as validation needs labels that training has too" if labelled else ""
             raise InputError(
                 f"'{self.reader.name}' has no validation split, and its training split is too small to hold out a part "
