@@ -60,10 +60,10 @@ def copy(run: Record, table: Path, row: str) -> None:
 def without_places(path: Path) -> str:
     """A config without the absolute paths of its data: they are those of a machine, and no part of the experiment."""
     cfg = OmegaConf.load(path)
-    for key in PATHS:
-        value = OmegaConf.select(cfg, f"data.{key}")
+    for key in ("data_cache", *(f"data.{key}" for key in PATHS)):
+        value = OmegaConf.select(cfg, key)
         if isinstance(value, str) and Path(value).is_absolute():
-            OmegaConf.update(cfg, f"data.{key}", None)
+            OmegaConf.update(cfg, key, None)
     return OmegaConf.to_yaml(cfg)
 
 

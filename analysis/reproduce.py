@@ -30,7 +30,7 @@ def repeat(cfg: DictConfig, identity: dict[str, Any], before: dict[str, Any], in
     from training.run import recorded
 
     into.mkdir(parents=True, exist_ok=False)
-    cfg.resume, cfg.tracker = False, None
+    cfg.resume, cfg.tracker, cfg.data_cache = False, None, None
     cfg.threads = before.get("environment", {}).get("threads") or cfg.threads
     result = Result(into, identity)
     recorded(cfg, into, result)

@@ -101,7 +101,7 @@ def test_threads_are_those_of_the_record(launch: Callable, files: list[str], tmp
 
 
 def test_record_keeps_results_with_their_configs(launch: Callable, files: list[str], tmp_path: Path, capsys) -> None:
-    folder = launch("sentiment", *files)
+    folder = launch("sentiment", *files, f"data_cache={tmp_path / 'cache'}")
     content = json.loads((folder / "result.json").read_text())
     change(folder / "result.json", environment=content["environment"] | {"dirty": False})
     kept = tmp_path / "kept"
@@ -112,6 +112,7 @@ def test_record_keeps_results_with_their_configs(launch: Callable, files: list[s
     assert f"data.train={files[3].partition('=')[2]}" in content["overrides"] and "overrides" not in recorded  # paths
     config = yaml.safe_load((folder / "config.yaml").read_text())
     config["data"] |= {"train": None, "validation": None, "test": None}  # paths, absolute ones
+    config["data_cache"] = None
     assert yaml.safe_load((kept / "sentiment" / "mine" / "small.yaml").read_text()) == config
     (group,) = verify.recorded_groups(kept)
     assert group.first_record.config["seed"] == 1 and group.first_record.experiment == "sentiment/mine"
