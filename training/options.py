@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import MISSING, Field, field, fields
 from typing import Any, TypeVar, get_type_hints
 
-from data.errors import InputError, shorten
+from data.errors import InputError, first_line, shorten
 from training.ranks import one_process_only, speaks
 
 Options = TypeVar("Options")
@@ -30,7 +30,8 @@ def one_sentence() -> Iterator[None]:
     except BrokenPipeError:
         sys.stderr.close()  # the reader has ended, and wants nothing more
     except OSError as error:
-        stop(f"error: {error.filename or 'input or output'}: {error.strerror or error}", 2)
+        named = error.filename or "input or output"
+        stop(f"error: {named}: {error.strerror}" if error.strerror else f"error: {first_line(error)}", 2)
     except MemoryError:
         stop("error: out of memory: lower batch_tokens, batch_sentences or max_length", 1)
     except KeyboardInterrupt:
