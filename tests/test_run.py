@@ -16,6 +16,7 @@ from conftest import options as names
 from processes import Command, command
 from safetensors.torch import load_file
 
+from training import experiment
 from training.interrupt import deferred_interrupts
 from training.trainer import Trainer
 
@@ -292,6 +293,15 @@ def test_terminated_while_pytorch_is_imported_leaves_a_sentence_and_no_folder(fi
     assert process.returncode == 143
     assert printed.splitlines()[-1] == "interrupted before the run began: nothing was saved"
     assert "Traceback" not in printed and not (tmp_path / "run").exists()
+
+
+def test_a_run_counts_its_own_peak_memory(launch: Callable, files: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    events: list[str] = []
+    for name in ("reset_peak_memory", "peak_memory_mb"):
+        monkeypatch.setattr(experiment, name, lambda device, name=name: events.append(name) or 7.0)
+    folder = launch("sentiment", *files)
+    assert events == ["reset_peak_memory", "peak_memory_mb"]
+    assert result(folder)["training"]["peak_memory_mb"] == 7.0
 
 
 def test_while_modules_are_imported_the_first_interrupt_waits_and_the_second_acts_at_once() -> None:
