@@ -1,6 +1,6 @@
 """Texts with one label each."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -12,8 +12,11 @@ import torch
 from data.batch import Batch, Ragged
 from data.corpus import Codec
 from data.errors import InputError, shorten
+from data.spelling import SpelledBatch, Spelling, spelled
 from data.tokenizers import Texts, Tokenizer
-from data.vocabulary import UNK, Vocabulary, size_note
+from data.vocabulary import PAD, Vocabulary, size_note
+
+NO_PIECE = ""  # of a text without pieces: an unknown one, as no piece is empty
 
 
 class LabelledText(NamedTuple):
@@ -58,6 +61,37 @@ class EncodedTexts:
         return Batch(rows, tokens, mask, targets, torch.ones_like(targets, dtype=torch.bool))
 
 
+@dataclass(frozen=True)
+class SpelledTexts:
+    """Texts as numbers of the distinct spellings of their pieces; 0 is padding and has no characters."""
+
+    word_types: Ragged  # [pieces] which spelling
+    targets: np.ndarray = field(repr=False)  # [rows] label ids
+    word_ids: np.ndarray  # [spellings] vocabulary ids
+    spellings: Ragged  # [spellings] character ids
+    num_cut: int
+
+    @property
+    def lengths(self) -> np.ndarray:
+        return self.word_types.lengths
+
+    @property
+    def embedded(self) -> Ragged:
+        return Ragged(self.word_ids[self.word_types.values], self.word_types.offsets)
+
+    def batch(self, rows: np.ndarray) -> SpelledBatch:
+        padded, mask = self.word_types.pad(rows)
+        types, targets = padded.numpy(), torch.from_numpy(self.targets[rows])
+        return SpelledBatch(
+            rows=rows,
+            tokens=torch.from_numpy(self.word_ids[types]),
+            mask=mask,
+            targets=targets,
+            target_mask=torch.ones_like(targets, dtype=torch.bool),
+            **spelled(types, self.spellings),
+        )
+
+
 class ClassificationCodec(Codec[LabelledText]):
     """Texts and labels <-> ids.
 
@@ -67,16 +101,30 @@ class ClassificationCodec(Codec[LabelledText]):
         vocab_size: the largest vocabulary, special symbols included; null for no limit.
         max_length: the maximum number of pieces per text; null for no limit.
         keep: which pieces of a longer text are kept: its ``start``, its ``end``, or ``both``, half of each.
+        max_characters: the maximum number of characters per piece, for a model that reads the spelling of pieces
+            (``characters=...``); of longer ones, the two ends are kept. Null for ids of pieces only.
     """
 
     example_type = LabelledText
-    encoded_type = EncodedTexts
 
-    def __init__(self, tokenizer: Tokenizer, min_count: int, vocab_size: int | None, max_length: int | None, keep: str):
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        min_count: int,
+        vocab_size: int | None,
+        max_length: int | None,
+        keep: str,
+        max_characters: int | None = None,
+    ) -> None:
         if keep not in ("start", "end", "both"):
             raise InputError(f"codec.keep is 'start', 'end' or 'both', not '{keep}'.")
         self.tokenizer, self.min_count, self.vocab_size = tokenizer, min_count, vocab_size
         self.max_length, self.keep = max_length, keep
+        self.spelling = None if max_characters is None else Spelling(max_characters)
+
+    @property
+    def encoded_type(self) -> type:  # type: ignore[override]
+        return EncodedTexts if self.spelling is None else SpelledTexts
 
     def fit(self, train: Sequence[LabelledText]) -> None:
         self.tokenizer.fit(Texts(lambda: (example.text for example in train)))
@@ -84,37 +132,51 @@ class ClassificationCodec(Codec[LabelledText]):
         self.vocabulary = Vocabulary.of_text(pieces, self.min_count, self.vocab_size)
         self.notes = [*self.tokenizer.notes, *size_note(self.vocabulary, self.vocab_size)]
         self.labels = Vocabulary.of_labels(example.label for example in train)
+        if self.spelling is not None:
+            self.spelling.fit({piece for example in train for piece in self.tokenizer.split(example.text)})
 
     @property
     def sizes(self) -> dict[str, int]:  # type: ignore[override]
-        return {"vocab_size": len(self.vocabulary), "num_labels": len(self.labels)}
+        sizes = {"vocab_size": len(self.vocabulary), "num_labels": len(self.labels)}
+        return sizes if self.spelling is None else sizes | {"num_characters": len(self.spelling.characters)}
 
-    def encode(self, examples: Sequence[LabelledText]) -> EncodedTexts:
+    def encode(self, examples: Sequence[LabelledText]) -> EncodedTexts | SpelledTexts:
         targets = np.array([self.label_id(example) for example in examples], dtype=np.int64)
         is_cut = np.zeros(len(examples), dtype=bool)
-        tokens = Ragged.of(self.encoded(examples, is_cut))
-        return EncodedTexts(tokens, targets, int(is_cut.sum()))
+        if self.spelling is None:
+            tokens = Ragged.of(self.encoded(examples, is_cut, self.vocabulary.encode))
+            return EncodedTexts(tokens, targets, int(is_cut.sum()))
+        numbers: dict[str, int] = {}
 
-    def encoded(self, examples: Sequence[LabelledText], is_cut: np.ndarray) -> Iterator[list[int]]:
+        def types(pieces: Sequence[str]) -> list[int]:
+            return [numbers.setdefault(piece, len(numbers) + 1) for piece in pieces]
+
+        word_types = Ragged.of(self.encoded(examples, is_cut, types))
+        word_ids = np.array([PAD, *self.vocabulary.encode(numbers)], dtype=np.int64)
+        return SpelledTexts(word_types, targets, word_ids, self.spelling.encode_all(numbers), int(is_cut.sum()))
+
+    def encoded(
+        self, examples: Sequence[LabelledText], is_cut: np.ndarray, ids: Callable[[Sequence[str]], list[int]]
+    ) -> Iterator[list[int]]:
         """The ids of every text in turn; ``is_cut`` [texts] becomes true where they are cut."""
         for row, example in enumerate(examples):
-            ids = self.all_ids(example.text)
-            cut = self.cut(ids)
-            is_cut[row] = cut is not ids
-            yield cut
+            pieces = self.pieces(example.text)
+            cut = self.cut(pieces)
+            is_cut[row] = cut is not pieces
+            yield ids(cut)
 
     def encode_text(self, text: str) -> list[int]:
         """The ids of a text, cut to ``max_length``; a text without pieces is one unknown piece."""
-        return self.cut(self.all_ids(text))
+        return self.vocabulary.encode(self.cut(self.pieces(text)))
 
-    def all_ids(self, text: str) -> list[int]:
-        return self.vocabulary.encode(self.tokenizer.split(text)) or [UNK]
+    def pieces(self, text: str) -> Sequence[str]:
+        return self.tokenizer.split(text) or [NO_PIECE]
 
-    def cut(self, ids: list[int]) -> list[int]:
-        if self.max_length is None or len(ids) <= self.max_length:
-            return ids
+    def cut(self, pieces: Sequence[str]) -> Sequence[str]:
+        if self.max_length is None or len(pieces) <= self.max_length:
+            return pieces
         head = {"start": self.max_length, "end": 0, "both": self.max_length // 2}[self.keep]
-        return ids[:head] + ids[len(ids) - (self.max_length - head) :]
+        return [*pieces[:head], *pieces[len(pieces) - (self.max_length - head) :]]
 
     def label_id(self, example: LabelledText) -> int:
         if example.label not in self.labels.ids:
@@ -140,8 +202,12 @@ class ClassificationCodec(Codec[LabelledText]):
         self.tokenizer.save(directory)
         self.vocabulary.save(directory / "vocabulary.json")
         self.labels.save(directory / "labels.json")
+        if self.spelling is not None:
+            self.spelling.characters.save(directory / "characters.json")
 
     def load(self, directory: Path) -> None:
         self.tokenizer.load(directory)
         self.vocabulary = Vocabulary.load(directory / "vocabulary.json")
         self.labels = Vocabulary.load(directory / "labels.json")
+        if self.spelling is not None:
+            self.spelling.characters = Vocabulary.load(directory / "characters.json")

@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from data import conllu
-from data.batch import Batch, Ragged
+from data.batch import Ragged
 from data.corpus import Codec
 from data.errors import InputError
-from data.vocabulary import BOS, EOS, PAD, UNK, Vocabulary, size_note
+from data.spelling import SpelledBatch, Spelling, spelled
+from data.vocabulary import PAD, UNK, Vocabulary, size_note
 
 NO_TAG = -1  # the id of a tag that does not occur in the training split: it is neither learned nor predicted
 
@@ -44,13 +45,10 @@ class TaggedSentence(NamedTuple):
 
 
 @dataclass(frozen=True)
-class TaggingBatch(Batch):
-    """B sentences and the W distinct words in them, so that characters are encoded once per distinct word."""
+class TaggingBatch(SpelledBatch):
+    """B sentences and their words."""
 
     counts: Tensor  # [B, T] how often the word occurs in the training split
-    word_types: Tensor  # [B, T] which of the W words
-    characters: Tensor  # [W, C] character ids, PAD past the end
-    character_mask: Tensor  # [W, C]
 
 
 @dataclass(frozen=True)
@@ -76,8 +74,6 @@ class EncodedSentences:
         padded, mask = self.word_types.pad(rows)
         targets, _ = self.targets.pad(rows)
         types = padded.numpy()
-        distinct, inverse = np.unique(types, return_inverse=True)
-        characters, character_mask = self.spellings.pad(distinct)
         return TaggingBatch(
             rows=rows,
             tokens=torch.from_numpy(self.word_ids[types]),
@@ -85,9 +81,7 @@ class EncodedSentences:
             targets=targets.clamp(min=0),
             target_mask=mask & (targets != NO_TAG),
             counts=torch.from_numpy(self.word_counts[types]),
-            word_types=torch.from_numpy(inverse.reshape(types.shape)),
-            characters=characters,
-            character_mask=character_mask,
+            **spelled(types, self.spellings),
         )
 
 
@@ -117,18 +111,15 @@ class TaggingCodec(Codec[TaggedSentence]):
     ) -> None:
         if max_length is not None and max_length < 1:
             raise InputError(f"codec.max_length={max_length}: must be at least 1, or null for no limit.")
-        if max_characters < 1:
-            raise InputError(f"codec.max_characters is at least 1, not {max_characters}.")
         self.lowercase, self.min_count, self.vocab_size = lowercase, min_count, vocab_size
-        self.max_characters, self.max_length = max_characters, max_length
+        self.spelling, self.max_length = Spelling(max_characters), max_length
 
     def fit(self, train: Sequence[TaggedSentence]) -> None:
         counts = Counter(word for sentence in train for word in sentence.words)
         words = (self.fold(word) for word in counts.elements())
         self.vocabulary = Vocabulary.of_text(words, self.min_count, self.vocab_size)
         self.notes = size_note(self.vocabulary, self.vocab_size)
-        # characters of one word alone map to UNK, so that the embedding of UNK is learned
-        self.characters = Vocabulary.of_text((character for word in counts for character in set(word)), 2, None)
+        self.spelling.fit(counts)
         self.tags = Vocabulary.of_labels(tag for sentence in train for tag in sentence.tags)
         self.counts = np.zeros(len(self.vocabulary), dtype=np.float32)
         for word, count in counts.items():
@@ -138,7 +129,7 @@ class TaggingCodec(Codec[TaggedSentence]):
     def sizes(self) -> dict[str, int]:  # type: ignore[override]
         return {
             "vocab_size": len(self.vocabulary),
-            "num_characters": len(self.characters),
+            "num_characters": len(self.spelling.characters),
             "num_tags": len(self.tags),
         }
 
@@ -148,14 +139,6 @@ class TaggingCodec(Codec[TaggedSentence]):
     def word_id(self, word: str) -> int:
         ids = self.vocabulary.ids
         return ids.get(self.fold(word), ids.get(word.lower(), UNK))
-
-    def spelling(self, word: str) -> list[int]:
-        """The character ids of a word, between BOS and EOS."""
-        ids = self.characters.encode(word)
-        if len(ids) > self.max_characters:
-            half = self.max_characters // 2
-            ids = ids[: self.max_characters - half] + ids[len(ids) - half :]
-        return [BOS, *ids, EOS]
 
     def encode_training(self, examples: Sequence[TaggedSentence]) -> EncodedSentences:
         if self.max_length is None:
@@ -169,7 +152,7 @@ class TaggingCodec(Codec[TaggedSentence]):
         types = Ragged.of([numbers.setdefault(word, len(numbers) + 1) for word in one.words] for one in examples)
         targets = Ragged.of([self.tags.ids.get(tag, NO_TAG) for tag in example.tags] for example in examples)
         word_ids = np.array([PAD, *map(self.word_id, numbers)], dtype=np.int64)
-        spellings = Ragged.of([[], *map(self.spelling, numbers)])
+        spellings = self.spelling.encode_all(numbers)
         return EncodedSentences(types, targets, word_ids, self.counts[word_ids], spellings)
 
     def unlabelled(self, line: str) -> TaggedSentence:
@@ -181,11 +164,11 @@ class TaggingCodec(Codec[TaggedSentence]):
 
     def save(self, directory: Path) -> None:
         self.vocabulary.save(directory / "vocabulary.json")
-        self.characters.save(directory / "characters.json")
+        self.spelling.characters.save(directory / "characters.json")
         self.tags.save(directory / "tags.json")
 
     def load(self, directory: Path) -> None:
         self.vocabulary = Vocabulary.load(directory / "vocabulary.json")
-        self.characters = Vocabulary.load(directory / "characters.json")
+        self.spelling.characters = Vocabulary.load(directory / "characters.json")
         self.tags = Vocabulary.load(directory / "tags.json")
         self.counts = np.zeros(len(self.vocabulary), dtype=np.float32)  # used in training only

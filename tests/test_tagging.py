@@ -104,22 +104,24 @@ def test_a_batch_holds_every_word_and_its_characters(codec: TaggingCodec) -> Non
     for row, example in enumerate([examples[2], examples[0]]):
         for column, word in enumerate(example.words):
             characters = batch.characters[batch.word_types[row, column]]
-            assert characters[batch.character_mask[batch.word_types[row, column]]].tolist() == codec.spelling(word)
+            assert characters[batch.character_mask[batch.word_types[row, column]]].tolist() == codec.spelling.encode(
+                word
+            )
     assert not batch.character_mask[batch.word_types[0, 2]].any()
 
 
 def test_long_words_keep_both_ends(codec: TaggingCodec) -> None:
     codec.fit([TaggedSentence(("stone", "stones", "house", "houses"), ("NOUN",) * 4)])
-    symbols = codec.characters.symbols
-    assert [symbols[i] for i in codec.spelling("stonehouse")[1:-1]] == list("stouse")
-    assert codec.spelling("house")[0] == BOS and codec.spelling("house")[-1] == EOS
+    symbols = codec.spelling.characters.symbols
+    assert [symbols[i] for i in codec.spelling.encode("stonehouse")[1:-1]] == list("stouse")
+    assert codec.spelling.encode("house")[0] == BOS and codec.spelling.encode("house")[-1] == EOS
     with pytest.raises(InputError, match=r"codec\.max_characters is at least 1, not 0"):
         TaggingCodec(True, 1, None, 0)
 
 
 def test_a_character_of_one_word_alone_stands_for_the_unknown(codec: TaggingCodec) -> None:
-    assert "v" not in codec.characters.ids and "e" in codec.characters.ids
-    assert codec.spelling("veß") == [BOS, UNK, codec.characters.ids["e"], UNK, EOS]
+    assert "v" not in codec.spelling.characters.ids and "e" in codec.spelling.characters.ids
+    assert codec.spelling.encode("veß") == [BOS, UNK, codec.spelling.characters.ids["e"], UNK, EOS]
 
 
 def test_words_that_look_like_special_symbols_are_words(codec: TaggingCodec) -> None:

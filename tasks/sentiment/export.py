@@ -1,4 +1,4 @@
-"""The classifier as one graph: tokens and mask -> logits."""
+"""The classifier as one graph: tokens and mask, and the spelling of words where the model reads it, -> logits."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,9 @@ import numpy as np
 from torch import Tensor, nn
 
 from data.batch import Batch
+from data.spelling import SpelledBatch
 from deployment.onnx import Part, Run, TaskExport, tokenizer_files, tokenizer_settings
+from deployment.spelling import SpelledGraph, spelled_inputs, spelled_part
 
 AXES = {0: "batch", 1: "length"}
 
@@ -27,17 +29,26 @@ class SentimentExport(TaskExport):
     """One graph, ``model``."""
 
     def parts(self, batch: Batch) -> dict[str, Part]:
+        if isinstance(batch, SpelledBatch):
+            return {"model": spelled_part(SpelledGraph(self.model), batch, "logits")}
         inputs = {"tokens": batch.tokens, "mask": batch.mask}
         return {"model": Part(Graph(self.model), inputs, {"tokens": AXES, "mask": AXES}, ["logits"])}
 
     def use(self, runs: Mapping[str, Run]) -> None:
-        self.model.forward = lambda batch: runs["model"](tokens=batch.tokens, mask=batch.mask)[0]
+        def forward(batch: Batch) -> Tensor:
+            spelled = spelled_inputs(batch) if isinstance(batch, SpelledBatch) else {}
+            return runs["model"](**{"tokens": batch.tokens, "mask": batch.mask, **spelled})[0]
+
+        self.model.forward = forward
 
     def vocabulary(self) -> dict[str, Any]:
+        spelling = self.codec.spelling
         return {
             "tokenizer": tokenizer_settings(self.codec.tokenizer),
             "symbols": self.codec.vocabulary.symbols,
             "labels": self.codec.labels.symbols,
+            "max_characters": None if spelling is None else spelling.max_characters,
+            "characters": [] if spelling is None else spelling.characters.symbols,
         }
 
     def files(self) -> dict[str, bytes]:

@@ -1,0 +1,90 @@
+"""Classifiers that read the spelling of words: words that training never showed differ by their characters."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from omegaconf import DictConfig
+
+from conftest import options, save_run
+from data.classification import ClassificationCodec, LabelledText
+from data.errors import InputError
+from data.stored import read_encoded, write_encoded
+from data.tokenizers import WordTokenizer
+from data.vocabulary import PAD, UNK
+from deployment import onnx
+from deployment.onnx import write_graph
+from tasks import load
+from tasks.sentiment.export import SentimentExport
+from training.build import build
+
+TEXTS = ["the plot is dull", "the cast is superb , the plot superb", "dull"]
+SPELLED = ["codec.max_characters=18"]
+
+
+@pytest.fixture
+def codec() -> ClassificationCodec:
+    made = ClassificationCodec(WordTokenizer(True, True), 1, None, 4, "both", max_characters=6)
+    made.fit([LabelledText(text, "yn"[number % 2]) for number, text in enumerate(TEXTS)])
+    return made
+
+
+def test_a_batch_has_the_characters_of_every_kept_word(codec: ClassificationCodec) -> None:
+    texts = [*TEXTS, "", "unheard"]
+    encoded = codec.encode([LabelledText(text, "y") for text in texts])
+    batch = encoded.batch(np.arange(len(texts)))
+    kept = ["the plot is dull".split(), ["the", "cast", "plot", "superb"], ["dull"], [""], ["unheard"]]
+    assert encoded.num_cut == 1 and encoded.lengths.tolist() == [4, 4, 1, 1, 1]
+    assert batch.tokens[3, 0] == batch.tokens[4, 0] == UNK and batch.tokens[2, 1] == PAD
+    for row, words in enumerate(kept):
+        assert batch.tokens[row][batch.mask[row]].tolist() == codec.encode_text(texts[row])
+        for column, word in enumerate(words):
+            kind = batch.word_types[row, column]
+            assert batch.characters[kind][batch.character_mask[kind]].tolist() == codec.spelling.encode(word)
+    assert len(batch.characters) == len({word for words in kept for word in words}) + 1  # each once, and padding
+    assert not batch.character_mask[batch.word_types[2, 1]].any()
+    assert encoded.embedded.pad(np.arange(1, 2))[0].tolist() == batch.tokens[1:2].tolist()
+
+
+def test_ids_and_characters_are_stored(codec: ClassificationCodec, tmp_path: Path) -> None:
+    encoded = codec.encode([LabelledText(text, "n") for text in TEXTS])
+    write_encoded(tmp_path, encoded)
+    wanted, got = (split.batch(np.array([2, 0])) for split in (encoded, read_encoded(tmp_path, codec.encoded_type)))
+    for name in ("tokens", "mask", "targets", "word_types", "characters", "character_mask"):
+        assert torch.equal(getattr(wanted, name), getattr(got, name))
+
+
+@pytest.mark.parametrize("characters", [name for name in options("characters") if name != "none"])
+def test_unknown_words_differ_by_their_spelling(tmp_path: Path, characters: str) -> None:
+    known = dict.fromkeys(("likeable", "unlikeable"))
+    for name, parts in {"words": [], "spelled": [f"characters={characters}", *SPELLED]}.items():
+        save_run("sentiment", tmp_path / name, *parts)
+        predictor = load(tmp_path / name, device="cpu")
+        known[name] = [answer.score for answer in predictor.predict(["a xqzlikeable film", "a xqzdreadful film"])]
+    assert known["words"][0] == known["words"][1] and known["spelled"][0] != known["spelled"][1]
+
+
+def test_a_spelled_classifier_trains_and_answers(launch: Callable[..., Path], files: list[str]) -> None:
+    folder = launch("sentiment", *files, "characters=ngrams", *SPELLED, "model.embedding_size=8")
+    assert (folder / "characters.json").is_file()
+    (answer,) = load(folder, device="cpu").predict(["a good film"])
+    assert answer.prediction in ("good", "bad")
+
+
+def test_spelling_needs_a_codec_that_has_it(composed: Callable[..., DictConfig]) -> None:
+    model = composed("sentiment", "characters=ngrams").model
+    with pytest.raises(InputError, match=r"set codec\.max_characters, for example to 18"):
+        build(model, vocab_size=9, num_labels=2)
+
+
+def test_spelled_classifiers_are_graphs(tmp_path: Path) -> None:
+    save_run("sentiment", tmp_path / "run", "characters=ngrams_convolution", *SPELLED)
+    predictor = load(tmp_path / "run", device="cpu")
+    made = SentimentExport(predictor.model, predictor.codec)
+    batches = list(onnx.check_batches(made))
+    for name, part in made.parts(batches[1]).items():
+        write_graph(part, tmp_path / f"{name}.onnx")
+    assert len(list(onnx.compared(made, batches, onnx.sessions(tmp_path, ["model"])))) == 3
+    assert made.vocabulary()["max_characters"] == 18 and "a" in made.vocabulary()["characters"]
