@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from conftest import options, save_run
 from omegaconf import DictConfig
 
-from conftest import options, save_run
 from data.classification import ClassificationCodec, LabelledText
 from data.errors import InputError
 from data.stored import read_encoded, write_encoded
@@ -35,7 +35,7 @@ def test_a_batch_has_the_characters_of_every_kept_word(codec: ClassificationCode
     texts = [*TEXTS, "", "unheard"]
     encoded = codec.encode([LabelledText(text, "y") for text in texts])
     batch = encoded.batch(np.arange(len(texts)))
-    kept = ["the plot is dull".split(), ["the", "cast", "plot", "superb"], ["dull"], [""], ["unheard"]]
+    kept = [["the", "plot", "is", "dull"], ["the", "cast", "plot", "superb"], ["dull"], [""], ["unheard"]]
     assert encoded.num_cut == 1 and encoded.lengths.tolist() == [4, 4, 1, 1, 1]
     assert batch.tokens[3, 0] == batch.tokens[4, 0] == UNK and batch.tokens[2, 1] == PAD
     for row, words in enumerate(kept):

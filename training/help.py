@@ -10,7 +10,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 CONF = Path(__file__).parents[1] / "conf"
-SERVE_SOME_TASKS = ("data", "tokenizer", "characters")  # an option of these serves the tasks that its first comment names
+# an option of these serves the tasks that its first comment names
+SERVE_SOME_TASKS = ("data", "tokenizer", "characters")
 KEY_LINE = re.compile(r"(?P<key>[a-z_]+(?:\.[a-z_]+)*) {2,}(?P<meaning>.+)")
 
 
