@@ -1,7 +1,8 @@
 """Measures encoders, training steps, prediction and start-up: ``python -m analysis.speed``.
 
-Everything is measured in one run and side by side: the median of several rounds whose order alternates. On a machine
-with other work, --busy counts the time of this process instead of the wall's; use it with --threads 1. Parts:
+Everything is measured in one run and side by side: the median of several rounds whose order alternates. Rows are
+reported as they are measured, and with --json written; the table of a part follows. On a machine with other work,
+--busy counts the time of this process instead of the wall's; use it with --threads 1. Parts:
 
 limit        matrix products of a recurrence's step, in GFLOP/s, by library and precision
 encoder      every cell's encoder, 256 -> 2 layers x 2 directions x 256, forward and backward, as a share of the rate of
@@ -19,6 +20,7 @@ tokens per second of that config are measured: python -m analysis.speed translat
 
 import argparse
 import platform
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -74,9 +76,16 @@ def main(options: argparse.Namespace) -> None:
         return
     at_least_one("--rounds", options.rounds)
     at_least_one("--size", options.size)
-    found = {part: shown(part, rows(part, options)) for part in options.part or PARTS}
-    if options.json is not None:
-        write_json(options.json, {"machine": machine(), "command": options.command, "parts": found})
+    found: dict[str, Rows] = {}
+    record = {"machine": machine(), "command": options.command, "parts": found}
+    for part in options.part or PARTS:
+        measured = found.setdefault(part, [])
+        for row in rows(part, options):
+            measured.append(row)
+            print(f"{part}: {', '.join(text(column, value) for column, value in row.items())}", file=sys.stderr)
+            if options.json is not None:
+                write_json(options.json, record)  # with every row: a run that is stopped has measured something
+        show(part, measured)
     if options.plot is not None:
         draw(found.get("encoder", []), options.plot)
 
@@ -131,9 +140,8 @@ def machine() -> dict[str, Any]:
     }
 
 
-def shown(part: str, measured: Iterator[dict[str, Any]]) -> Rows:
-    """All rows of a part, printed as a table."""
-    found = list(measured)
+def show(part: str, found: Rows) -> None:
+    """Print all rows of a part as a table."""
     columns = list(dict.fromkeys(key for row in found for key in row))
     table = Table(title=f"{part}, {torch.get_num_threads()} thread(s)")
     for column in columns:
@@ -141,7 +149,6 @@ def shown(part: str, measured: Iterator[dict[str, Any]]) -> Rows:
     for row in found:
         table.add_row(*(text(column, row.get(column)) for column in columns))
     Console(width=200).print(table)
-    return found
 
 
 def column_is_number(found: Rows, column: str) -> bool:

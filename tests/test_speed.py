@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -112,6 +112,22 @@ def test_the_command_prints_draws_and_writes_what_it_measures(tmp_path: Path, ca
     assert gru["share_of_matrix_rate"] > 0 and gru["times_packed"] > 0 and "times_packed" not in sru
     assert written["machine"]["threads"] == torch.get_num_threads() and "--part encoder" in written["command"]
     assert (tmp_path / "speed.png").stat().st_size > 1000
+
+
+def test_rows_are_reported_and_written_as_they_are_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    def stopped(*_: object) -> Iterator[dict[str, object]]:
+        yield {"lengths": "ewt", "MKL fp32": 17.0}
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(speed, "limit_rows", stopped)
+    with pytest.raises((KeyboardInterrupt, SystemExit)):
+        command("--part", "limit", "--json", str(tmp_path / "speed.json"))
+    assert json.loads((tmp_path / "speed.json").read_text())["parts"] == {
+        "limit": [{"lengths": "ewt", "MKL fp32": 17.0}]
+    }
+    assert "limit: ewt, 17" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
