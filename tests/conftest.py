@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import composing
 import pytest
 import torch
 from hydra import compose, initialize
@@ -24,6 +25,7 @@ ROOT = Path(__file__).parents[1]
 CONF = ROOT / "conf"
 
 assert training.folders.run_name  # composing a run folder needs its resolver
+composing.remember()
 
 
 def options(group: str) -> list[str]:
@@ -47,7 +49,7 @@ def cache_of_baselines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
 
 @cache
 def pickled(task: str, *overrides: str, hydra: bool) -> bytes:
-    """A composed config; Hydra takes a quarter of a second for it, and tests ask for the same ones again and again."""
+    """A composed config, which tests ask for again and again."""
     GlobalHydra.instance().clear()
     with initialize(version_base="1.3", config_path="../conf"):
         return pickle.dumps(compose(task, overrides=list(overrides), return_hydra_config=hydra))
