@@ -1,5 +1,6 @@
 """What several tests stand on: the configs, and small data sets written here."""
 
+import gc
 import json
 import pickle
 import signal
@@ -31,6 +32,12 @@ composing.remember()
 def options(group: str) -> list[str]:
     """The names in a config group: a new file is tested the day it is born."""
     return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays: the garbage collector need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="session")

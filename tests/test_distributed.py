@@ -6,8 +6,6 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,7 @@ import pytest
 import safetensors.torch
 import torch
 import torch.distributed as dist
-from conftest import PARTS, ROOT, SMALL, small
+from conftest import PARTS, SMALL, small
 from omegaconf import DictConfig
 from processes import FORKS, Command, command
 from torch import nn
@@ -98,9 +96,9 @@ def test_two_processes_train_what_one_does(launch: Callable, files: list[str], t
 
 
 def test_torchrun_starts_a_run(files: list[str], tmp_path: Path) -> None:
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m"]
+    torchrun = ["torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m"]
     options = ["tasks.sentiment", *SMALL, *files, "trainer.max_epochs=1", f"hydra.run.dir={tmp_path / 'run'}"]
-    done = subprocess.run([*torchrun, *options], cwd=ROOT, capture_output=True, text=True, timeout=500)
+    done = command(*torchrun, *options)
     assert done.returncode == 0, done.stderr
     assert result(tmp_path / "run")["status"] == "ok" and result(tmp_path / "run")["environment"]["processes"] == 2
     assert done.stdout.count("Files: ") == 1 and done.stderr.count("loading PyTorch") == 1
