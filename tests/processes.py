@@ -24,11 +24,14 @@ class Command:
 
     Args:
         stdin: what it reads, a text or a descriptor.
+        root: of another checkout.
         variables: of its environment.
     """
 
-    def __init__(self, module: str, *arguments: str, stdin: str | int = "", **variables: str) -> None:
-        self.arguments = [module, *arguments]
+    def __init__(
+        self, module: str, *arguments: str, stdin: str | int = "", root: Path = ROOT, **variables: str
+    ) -> None:
+        self.arguments, self.root = [module, *arguments], root
         self.stdin = text_file(stdin) if isinstance(stdin, str) else os.fdopen(stdin, closefd=False)
         self.variables = {"OMP_NUM_THREADS": "1", **variables}
         self.files = [tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") for _ in range(2)]  # noqa: SIM115
@@ -40,7 +43,7 @@ class Command:
             environment = {**os.environ, **self.variables}
             out, err = self.files
             self.process = subprocess.Popen(
-                command, cwd=ROOT, stdin=self.stdin, stdout=out, stderr=err, env=environment
+                command, cwd=root, stdin=self.stdin, stdout=out, stderr=err, env=environment
             )
 
     def run(self) -> None:
@@ -51,8 +54,10 @@ class Command:
         sys.stdout, sys.stderr = (os.fdopen(stream, "w", buffering=1, encoding="utf-8") for stream in (1, 2))
         warnings.resetwarnings()
         warnings.simplefilter("ignore", DeprecationWarning)  # as in a process that is no test
-        os.chdir(ROOT)
+        os.chdir(self.root)
         os.environ.update(self.variables)
+        if self.root != ROOT:
+            forget_modules(self.root)
         sys.argv[1:] = self.arguments[1:]
         GlobalHydra.instance().clear()
         runpy.run_module(self.arguments[0], run_name="__main__", alter_sys=True)
@@ -85,6 +90,14 @@ class Command:
         return code
 
 
+def forget_modules(root: Path) -> None:
+    """Import the suite from another checkout from now on; what is not of the suite stays imported."""
+    for name, module in list(sys.modules.items()):
+        if Path(getattr(module, "__file__", None) or "/").is_relative_to(ROOT) and name != "__main__":
+            del sys.modules[name]
+    sys.path[:] = [str(root), *(path for path in sys.path if not Path(path or ".").resolve().is_relative_to(ROOT))]
+
+
 def text_file(text: str) -> IO[str]:
     """A file without a name, to be read from its start."""
     file = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115
@@ -100,9 +113,11 @@ def close(file: IO[str]) -> str:
         return file.read()
 
 
-def command(module: str, *arguments: str, stdin: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
+def command(
+    module: str, *arguments: str, stdin: str = "", root: Path = ROOT, **variables: str
+) -> subprocess.CompletedProcess[str]:
     """A command from start to end, with all that it printed."""
-    started = Command(module, *arguments, stdin=stdin, **variables)
+    started = Command(module, *arguments, stdin=stdin, root=root, **variables)
     return subprocess.CompletedProcess(started.arguments, started.wait(), *started.printed)
 
 
