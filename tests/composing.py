@@ -1,4 +1,4 @@
-"""Hydra's composition with a memory: the files that a choice of options names are merged once in a session.
+"""Hydra's composition with a memory: each file is read once, and each choice of options merged once in a session.
 
 Hydra reads and merges about forty files for every config, which took most of the time of many small tests. Setting the
 values of a command line stays with it. Only configs of ``conf/`` alone are kept, as that does not change in a session.
@@ -12,14 +12,17 @@ from typing import Any
 
 from hydra._internal import config_loader_impl
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.config_repository import IConfigRepository
+from hydra._internal.config_repository import ConfigRepository, IConfigRepository
 from hydra._internal.defaults_list import DefaultsList, Overrides
 from hydra.core.default_element import ResultDefault
 from hydra.core.override_parser.types import Override
+from hydra.plugins.config_source import ConfigResult
 from omegaconf import DictConfig
 
 CONF = Path(__file__).parents[1] / "conf"
 list_defaults, merge = config_loader_impl.create_defaults_list, ConfigLoaderImpl._compose_config_from_defaults_list
+load = ConfigRepository.load_config
+FILES: dict[tuple[Any, ...], bytes] = {}
 LISTS: dict[tuple[Any, ...], DefaultsList] = {}
 CONFIGS: dict[tuple[Any, ...], bytes] = {}
 
@@ -28,12 +31,14 @@ def remember() -> None:
     """Let Hydra use what this module keeps, in this process and in its forks."""
     config_loader_impl.create_defaults_list = remembered_list
     ConfigLoaderImpl._compose_config_from_defaults_list = remembered_config
+    ConfigRepository.load_config = remembered_file
 
 
 def forget() -> None:
     """Undo ``remember``."""
     config_loader_impl.create_defaults_list = list_defaults
     ConfigLoaderImpl._compose_config_from_defaults_list = merge
+    ConfigRepository.load_config = load
 
 
 def sources(repo: IConfigRepository) -> tuple[str, ...] | None:
@@ -42,6 +47,16 @@ def sources(repo: IConfigRepository) -> tuple[str, ...] | None:
     if any(source.scheme() == "file" and Path(source.path).resolve() != CONF for source in found):
         return None
     return tuple(source.full_path() for source in found)
+
+
+def remembered_file(repo: ConfigRepository, config_path: str) -> ConfigResult | None:
+    """``ConfigRepository.load_config`` of Hydra."""
+    key = (sources(repo), config_path)
+    if key[0] is None:
+        return load(repo, config_path)
+    if key not in FILES:
+        FILES[key] = pickle.dumps(load(repo, config_path))
+    return pickle.loads(FILES[key])
 
 
 def remembered_list(
