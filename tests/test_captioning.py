@@ -255,7 +255,7 @@ def test_the_vectors_of_positions_tell_equal_positions_apart() -> None:
 
 @pytest.mark.parametrize(
     "changes, message",
-    [({"strides": [2, 2]}, "give 3"), ({"strides": [3, 1, 1]}, "no multiple of 3"), ({"groups": 3}, "groups=3")],
+    [({"strides": [2, 2]}, "give 3"), ({"strides": [3, 1, 1]}, "not a multiple of 3"), ({"groups": 3}, "groups=3")],
 )
 def test_an_encoder_that_cannot_be_built_says_why(changes: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):

@@ -57,11 +57,11 @@ def test_a_loss_of_bf16_scores_is_computed_in_fp32() -> None:
 
 
 def test_the_pinball_loss_is_a_mean_over_levels_of_known_targets() -> None:
-    quantiles = torch.tensor([[[1.0, 2.0, 4.0]], [[0.0, 0.0, 0.0]]])
-    targets, mask = torch.tensor([[3.0], [9.0]]), torch.tensor([[True], [False]])
+    quantiles = torch.tensor([[[1.0, 2.0, 4.0]], [[0.0, 0.0, 0.0]], [[5.0, 8.0, 9.0]]])
+    targets, mask = torch.tensor([[3.0], [9.0], [2.0]]), torch.tensor([[True], [False], [True]])
     loss = pinball(quantiles, targets, mask, (0.1, 0.5, 0.9))
-    assert loss.number == 1
-    assert loss.total.item() == pytest.approx((0.1 * 2 + 0.5 * 1 + 0.1 * 1) / 3)
+    wanted = 0.1 * 2 + 0.5 * 1 + 0.1 * 1 + 0.9 * 3 + 0.5 * 6 + 0.1 * 7
+    assert loss.number == 2 and loss.total.item() == pytest.approx(wanted / 3)
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])

@@ -316,7 +316,7 @@ def test_predictors_that_read_files_say_so(saved: dict[str, Path], task: str) ->
     try:
         (answer,) = predictor.predict(["/no/such/file.png"])
     except InputError as error:
-        assert predictor.reads_files or (task == "forecasting" and "no number" in str(error))
+        assert predictor.reads_files or (task == "forecasting" and "is not a number" in str(error))
     else:
         assert not predictor.reads_files and answer.prediction is not None
 
