@@ -54,7 +54,7 @@ class Claim:
     Args:
         name: the word that selects it on the command line, and the name of its picture.
         sentence: what the textbook says.
-        rule: by what it is decided, in words.
+        rule: the condition under which it holds, in words.
         sweeps: its experiments.
         judge: the jobs of every sweep -> (number, verdict).
         draw: the same, onto axes.
@@ -430,7 +430,7 @@ CLAIMS = (
     ),
     Claim(
         "gates",
-        "LSTM and GRU answer vanishing gradients.",
+        "LSTM and GRU mitigate vanishing gradients.",
         "Relative to distance 0, the median norm at distance 50 of both is more than 10 times that of the RNN, before "
         "and after training.",
         (GRADIENTS,),
@@ -439,7 +439,7 @@ CLAIMS = (
     ),
     Claim(
         "clipping",
-        "Clipping answers exploding gradients.",
+        "Clipping mitigates exploding gradients.",
         "With clipping, the last training loss of the worst seed is below that of the best seed without; a run that "
         "diverged has an infinite loss.",
         (
@@ -509,7 +509,7 @@ CLAIMS = (
     ),
     Claim(
         "lengths",
-        "Labelling every word cannot translate; an encoder and a decoder answer unlike lengths.",
+        "Labelling every word cannot translate; an encoder and a decoder handle sequences of different lengths.",
         "BLEU of the encoder-decoder is more than 10 above that of a tagger of the same size of data that predicts one "
         "German word per English word.",
         (
@@ -521,7 +521,7 @@ CLAIMS = (
     ),
     Claim(
         "attention",
-        "A fixed vector is too small for long sentences; attention answers long sequences.",
+        "A vector of fixed size is too small for long sentences; attention helps with them.",
         "The gain of attention in BLEU is more than 5 greater for the longest sources than for the shortest; with less "
         "than 10 BLEU in all, attention shows nothing.",
         (

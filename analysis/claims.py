@@ -1,8 +1,8 @@
 """Measures the textbook's claims about recurrent networks: ``python -m analysis.claims [NAME ...]``.
 
-Runs the sweeps of all claims, or of those named, keeps what they came to in docs/claims/results.json, and writes
-docs/claims.md and its pictures. A sweep that was interrupted goes on where it stopped, and one that is finished is not
-run again. With --page, nothing is run: the page is written from what is recorded. What is not recorded stands as "not
+Runs the sweeps of all claims, or of those named, keeps their results in docs/claims/results.json, and writes
+docs/claims.md and its pictures. An interrupted sweep continues where it stopped, and a finished one is not run again.
+With --page, nothing is run: the page is written from what is recorded. What is not recorded stands as "not
 measured".
 """
 
@@ -64,7 +64,7 @@ def run(sweep: Sweep) -> None:
     log.info("%s", shown(sweep))
     done = subprocess.run([sys.executable, *command(sweep)], env={**os.environ, "PYTHONPATH": path})
     if done.returncode:
-        log.warning("%s ended with exit code %d: the same command goes on.", sweep.name, done.returncode)
+        log.warning("%s ended with exit code %d: the same command continues.", sweep.name, done.returncode)
 
 
 def jobs(sweep: Sweep) -> Iterator[tuple[dict[str, Any], DictConfig]]:
@@ -90,7 +90,7 @@ def plain(text: str) -> Any:
 
 
 def record(sweep: Sweep) -> dict[str, Any] | None:
-    """What the finished and failed jobs of a sweep came to; None where there are none."""
+    """The results of the finished and failed jobs of a sweep; None without any."""
     contents = {}
     for path in sorted(folder_of(sweep).glob(f"*/{RESULT}")):
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -230,7 +230,7 @@ HEAD = """\
 
 Written by `python -m analysis.claims`, which runs every experiment below, or continues where it stopped, and writes
 this page from the recorded results ([results.json](claims/results.json)). `python -m analysis.claims NAME` measures one
-claim, `--page` only writes the page. A verdict follows from the rule that stands beside it. One seed unless stated; all
+claim, `--page` only writes the page. A verdict follows from the rule given with it. One seed unless stated; all
 cells share one recipe, which was not tuned for any of them, so that a verdict is about these runs.
 """
 

@@ -1,4 +1,4 @@
-"""The README's figures from the recorded results: ``python analysis/readme_figures.py``."""
+"""The README's figures from the recorded results: ``python -m analysis.figures``."""
 
 import json
 from pathlib import Path

@@ -91,7 +91,7 @@ class RunGroup:
         """Whether the mean is hardly better than a trivial predictor.
 
         It is if it gains less than a tenth of what separates the baseline from 100, or if the gain is not significant
-        by the binomial test. An error is if it is not below that of the baseline, as nobody knows the lowest possible.
+        by the binomial test. An error is at the baseline if it is not below that of the baseline.
         """
         if self.baseline is None or not self.scores:
             return False
@@ -163,7 +163,7 @@ class ComparableGroups:
 def group_runs(
     records: Sequence[Record], by: Sequence[str] = (), split: str = "test", metric: str | None = None
 ) -> list[ComparableGroups]:
-    """RunGroup records by experiment and groups by what they were scored on; name and rank the groups.
+    """Group records by experiment, and groups by the split they were scored on; name and rank the groups.
 
     Args:
         by: config keys to name the groups by; the keys in which they differ by default.

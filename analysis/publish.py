@@ -25,7 +25,7 @@ SUMMARY = re.compile(r"(<!-- summary: ([^>]+) -->\n).*?(<!-- end -->)", re.DOTAL
 HEAD = """\
 | | parameters | test {metric} | best, worst |{titles} seeds | steps to best | seconds | tokens/s | peak MB | kernel |
 |---|--:|--:|--:|{rules}--:|--:|--:|--:|--:|---|"""
-BESIDE = {  # what else of the test scores a table shows, by what the selection goes by; title -> key, with dots
+BESIDE = {  # further test scores of a table, by task and selection metric; title -> key, with dots
     ("tagging", "accuracy"): {"known words": "accuracy_known", "unknown": "accuracy_unknown"},
     ("translation", "bleu"): {"lower-cased": "bleu_lowercase", "chrF2++": "chrf"},
     ("captioning", "facts_right_seen"): {
@@ -134,7 +134,7 @@ def line(name: str, group: list[dict[str, Any]], metric: str, beside: list[str])
 
 
 def origin(results: list[dict[str, Any]]) -> str:
-    """Hardware and commits, said once."""
+    """Hardware and commits, each listed once."""
     machines = sorted({machine(result["environment"]) for result in results})
     commits = sorted({result["environment"]["commit"][:10] for result in results})
     torch = sorted({result["environment"]["torch"] for result in results})

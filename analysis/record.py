@@ -1,8 +1,8 @@
 """Records the results of finished runs: ``python -m analysis.record sentiment/sst2_phrases FOLDER...``.
 
 Every ``result.json`` with status ok under the folders is copied to ``analysis/results/<table>/<cell>-seed<N>.json``,
-and its config to ``<cell>.yaml`` beside it. Results from a checkout with uncommitted changes are refused, since nobody
-could repeat them. ``--row NAME`` names the row otherwise than by its cell.
+and its config to ``<cell>.yaml`` beside it. Results from a checkout with uncommitted changes are refused, since they
+could not be repeated. ``--row NAME`` names the row, by default its cell.
 """
 
 import argparse

@@ -43,7 +43,7 @@ def reproduce(folder: Path, into: Path | None) -> bool:
 
     cfg = load_config(folder)
     if not (folder / RESULT).is_file():
-        raise InputError(f"{folder} holds no {RESULT}: the run never ended, so there is nothing to reproduce.")
+        raise InputError(f"{folder} has no {RESULT}: the run did not end, so there is nothing to reproduce.")
     before = load_result(folder / RESULT)
     if before["status"] != "ok":
         raise InputError(f"{folder} ended as {before['status']}: there are no scores to reproduce.")

@@ -19,10 +19,10 @@ from analysis.timing import Clock, Now, side_by_side
 from models.dropout import Dropout
 from training import trainer as trainer_module
 from training.build import build
-from training.device import bound_kernel_cache, choose_device, hardware_name, peak_memory_mb, reset_peak_memory
+from training.device import choose_device, hardware_name, limit_kernel_cache, peak_memory_mb, reset_peak_memory
 from training.load import load_task
-from training.loss import cross_entropy_of_output
-from training.recipe import read
+from training.loss import linear_cross_entropy
+from training.recipe import read_corpus
 from training.trainer import Trainer
 
 STEPS, RUNS, WARM_UP = 20, 5, 3
@@ -44,9 +44,9 @@ def trainer_of(task: str, options: list[str]) -> Trainer:
     if cfg.threads != "auto":
         torch.set_num_threads(cfg.threads)
     device = choose_device(cfg.device)
-    bound_kernel_cache()
+    limit_kernel_cache()
     torch.manual_seed(cfg.seed)
-    cfg, corpus = read(cfg)
+    cfg, corpus = read_corpus(cfg)
     model = build(cfg.model, **corpus.sizes).to(device)
     optimizer, schedule = build(cfg.optimizer)(model.parameters()), build(cfg.schedule)
     nowhere = Path(tempfile.gettempdir())  # nothing is written
@@ -141,7 +141,7 @@ def step_shares(trainer: Trainer, steps: int) -> tuple[dict[str, float], float]:
     batches, _ = chosen_batches(trainer)
     endless = itertools.chain.from_iterable(itertools.repeat(batches))
     trainer.model.train()
-    trainer.set_rate(0.5)
+    trainer.set_learning_rate(0.5)
     clock, tokens = Clock(), 0
     watch_trainer(trainer, clock)
     clipping = vars(trainer_module)["clip_grad_norm_"]
@@ -205,7 +205,7 @@ def throughput(task: str, options: list[str]) -> str:
     trainer = trainer_of(task, options)
     batches, chosen = chosen_batches(trainer)
     trainer.model.train()
-    trainer.set_rate(0.5)
+    trainer.set_learning_rate(0.5)
     speeds, tokens, positions = [], 0, 0
     for run in range(RUNS + 1):
         some = next(chosen)
@@ -265,7 +265,7 @@ def loss_rows(rounds: int) -> Iterator[dict[str, Any]]:
 
 
 def own_loss(output: nn.Linear, features: Tensor, targets: Tensor) -> None:
-    cross_entropy_of_output(output, features, targets, 0.1).total.backward()
+    linear_cross_entropy(output, features, targets, 0.1).total.backward()
 
 
 def torch_loss(output: nn.Linear, features: Tensor, targets: Tensor) -> None:

@@ -164,7 +164,7 @@ def searches(records: Sequence[Record]) -> list[Search]:
 
 
 def metric_of(record: Record) -> str:
-    """The metric that a run was asked to select by, whether or not it came to select anything."""
+    """The metric that selects the weights of a run, also of one that failed before."""
     chosen = record.content.get("selection", {})
     return str(chosen.get("requested_metric") or chosen.get("metric") or record.config.get("metric", "score"))
 
@@ -181,7 +181,7 @@ def search_of(task: str, metric: str, groups: list[TrialGroup]) -> Search:
 
 
 def name_trial_groups(groups: list[TrialGroup]) -> None:
-    """Name groups as a comparison does, by what was not drawn."""
+    """Name groups as a comparison does, by the values that were not drawn."""
     named = []
     for group in groups:
         one = RunGroup((group.key, ()), "validation", group.metric, others=[group.first_record])

@@ -82,7 +82,7 @@ def best_record(group: TrialGroup) -> Record:
 
 
 def final_config(trial: DictConfig, seed: int) -> DictConfig:
-    """The config of a trial as that of a run which is none: another seed, and with the test split."""
+    """The config of a trial as that of a normal run: another seed, and with the test split."""
     cfg = copy.deepcopy(trial)
     with open_dict(cfg):
         cfg.pop("search", None)

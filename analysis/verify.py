@@ -117,7 +117,7 @@ def verify_run(folder: Path, results: Path) -> bool:
 
 def read_run(folder: Path) -> dict[str, Any]:
     if not (folder / RESULT).is_file():
-        raise InputError(f"{folder} holds no {RESULT}: it is not a run folder, or its run never ended.")
+        raise InputError(f"{folder} has no {RESULT}: it is not a run folder, or its run did not end.")
     return load_result(folder / RESULT)
 
 

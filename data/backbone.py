@@ -13,7 +13,7 @@ from data.errors import InputError, first_line, shorten
 
 
 class BackboneCodec(ImageCodec):
-    """What a network makes of the square in the middle of an image: [G, F], float16, computed once for every image.
+    """Features that a network computes from the centre crop of an image: [G, F], float16, once for every image.
 
     The network is not trained further. Its weights are saved with a run.
 
@@ -73,7 +73,7 @@ class BackboneCodec(ImageCodec):
         found = self.outputs.flatten(2).transpose(1, 2) if self.outputs.dim() == 4 else self.outputs
         if found.dim() != 3:
             raise InputError(
-                f"codec.images.node={self.node}: its outputs, {list(found.shape)}, are no grid: choose another module."
+                f"codec.images.node={self.node}: its outputs {list(found.shape)} are not a grid: choose another module."
             )
         return found[0].half().numpy()
 

@@ -26,7 +26,7 @@ LENGTH = 32  # characters of the name of an entry
 class CorpusCache:
     """A folder with an entry for every data set and every way to encode it.
 
-    An entry is a folder that is complete or absent, with the SHA-256 of all its files. A damaged one is made again.
+    An entry is a folder that is complete or absent, with the SHA-256 of all its files. A damaged one is rebuilt.
     Several processes may use the folder: while one makes an entry, others wait for it.
 
     Args:
@@ -89,7 +89,7 @@ class CorpusCache:
             if is_found(path, what):
                 return False
             if path.exists():
-                log.warning("%s is damaged: it is made again", path)
+                log.warning("%s is damaged and is rebuilt", path)
             replace(path, write)
         log.info("%s written to %s", what, path)
         return True

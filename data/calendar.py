@@ -1,4 +1,4 @@
-"""Covariates that the time of a step tells: where in the day, the week, the year and the season it is."""
+"""Covariates from the time of a step: the phase of the day, the week, the year and the season."""
 
 import numpy as np
 

@@ -241,7 +241,7 @@ def checked_features(array: np.ndarray, place: str) -> np.ndarray:
     """
     if array.ndim not in (1, 2) or 0 in array.shape or array.dtype.kind != "f":
         raise InputError(
-            f"{place}: {array.dtype} {list(array.shape)} are no features: give floating-point numbers of the shape "
+            f"{place}: {array.dtype} {list(array.shape)} are not features: give floating-point numbers of the shape "
             f"[positions, features] or [features]."
         )
     if not np.isfinite(array).all():

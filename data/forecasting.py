@@ -236,7 +236,7 @@ def check_saved(content: Any, path: Path) -> None:
     """Raise where the content of a file is not what a codec saves."""
     whole = isinstance(content, dict) and all(isinstance(content.get(name), kind) for name, kind in SAVED.items())
     if not whole or not 1 <= content["horizon"] <= 100_000 or not 1 <= len(content["channels"]) <= 100_000:
-        raise InputError(f"{path} does not hold the scales of series: the run folder is damaged.")
+        raise InputError(f"{path} does not contain the scales of the series: the run folder is damaged.")
     widths = {"unknown": len(content["channels"]), "covariate_scale": len(content["covariate_names"])}
     pairs = [*((name, content[name]) for name in widths), *(("unknown", pair) for pair in content["scales"].values())]
     for name, pair in pairs:

@@ -24,7 +24,7 @@ class Grid(NamedTuple):
 
     times: Times
     positions: NDArray[np.int64]
-    season: int  # steps of a day, week or year, by the distance of the steps; 1 where there is none
+    season: int  # steps of a day, week or year, by the distance of the steps; 1 without seasons
 
 
 def time_of(row: Row, column: str, form: str | None) -> np.datetime64 | int:
@@ -41,7 +41,7 @@ def time_of(row: Row, column: str, form: str | None) -> np.datetime64 | int:
     if parsed is None:
         wanted = f"a time of the form {form}" if form else "a date such as 2024-01-31, or a whole number"
         advice = "" if form else ", or give its form with data.time_format, as in '%d.%m.%Y'"
-        raise InputError(f"{row.place}: '{shorten(value)}' in column '{column}' is no time: write {wanted}{advice}.")
+        raise InputError(f"{row.place}: '{shorten(value)}' in column '{column}' is not a time: write {wanted}{advice}.")
     return parsed
 
 

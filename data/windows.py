@@ -125,7 +125,7 @@ def number_or_none(cell: str) -> float | None:
         return float(cell) if cell.strip() else None
     except ValueError:
         raise InputError(
-            f"'{shorten(cell)}' is no number: write numbers between commas, or a JSON object with 'values'."
+            f"'{shorten(cell)}' is not a number: write numbers between commas, or a JSON object with 'values'."
         ) from None
 
 
@@ -148,7 +148,7 @@ def number(value: Any, key: str) -> float:
     if value is None:
         return np.nan
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) <= LARGEST:
-        raise InputError(f"{shorten(repr(value))} in '{key}' is no number: write null where a value is missing.")
+        raise InputError(f"{shorten(repr(value))} in '{key}' is not a number: write null where a value is missing.")
     return float(value)
 
 
@@ -163,13 +163,13 @@ def times_of(given: Any, count: int, step: Step) -> Times:
         time = parsed(value)
         if time is None or isinstance(time, int) == bool(step.unit):
             wanted = "dates such as 2024-01-31" if step.unit else "whole numbers"
-            raise InputError(f"{shorten(repr(value))} in 'times' is no time: this model was trained on {wanted}.")
+            raise InputError(f"{shorten(repr(value))} in 'times' is not a time: this model was trained on {wanted}.")
         found.append(time)
     return check_order(found, [f"times[{number}]" for number in range(count)], "window")
 
 
 def parsed(value: Any) -> Any:
-    """A time; None where it is none."""
+    """A parsed time; None if it cannot be parsed."""
     try:
         return parse_time(value, None)
     except (ValueError, OverflowError):

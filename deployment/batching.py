@@ -53,7 +53,7 @@ class Batcher:
                 settle(request.future, answers)
 
     def next_batch(self) -> list[Request]:
-        """The requests at the head of the queue, without those that nobody waits for any more."""
+        """The requests at the head of the queue, without cancelled ones."""
         batch: list[Request] = []
         size = 0
         while self.waiting and (not batch or size + len(self.waiting[0].inputs) <= self.most_inputs):

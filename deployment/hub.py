@@ -26,7 +26,7 @@ def files_to_upload(directory: Path) -> list[str]:
 
 
 def push(directory: Path, repository: str, private: bool) -> str:
-    """Upload a run into a repository, which is created where there is none; the address of the commit.
+    """Upload a run into a repository, which is created if it does not exist; the address of the commit.
 
     Raises:
         InputError: there is no token, no network, or the hub refuses.
@@ -39,9 +39,9 @@ def push(directory: Path, repository: str, private: bool) -> str:
             f"HF_TOKEN."
         )
     names, api = files_to_upload(directory), HfApi()
-    asked(repository, lambda: api.create_repo(repository, private=private, exist_ok=True))
+    call_hub(repository, lambda: api.create_repo(repository, private=private, exist_ok=True))
     message = f"rnnbench: {directory.name}"
-    done: Any = asked(
+    done: Any = call_hub(
         repository,
         lambda: api.upload_folder(
             repo_id=repository, folder_path=directory, allow_patterns=names, commit_message=message
@@ -50,7 +50,7 @@ def push(directory: Path, repository: str, private: bool) -> str:
     return str(done.commit_url)
 
 
-def asked(repository: str, request: Callable[[], Answer]) -> Answer:
+def call_hub(repository: str, request: Callable[[], Answer]) -> Answer:
     """The answer to a request to the hub."""
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 

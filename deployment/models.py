@@ -67,7 +67,7 @@ def recorded_facts(folder: Path) -> list[str]:
 
 
 def named(predictors: Mapping[Path, Predictor]) -> dict[str, ServedModel]:
-    """The models of some run folders, by the shortest names in words that tell them apart."""
+    """The models of some run folders, by the shortest distinct names in words."""
     candidates = [possible_names(predictor, folder) for folder, predictor in predictors.items()]
     names = next(found for found in zip(*candidates, strict=True) if len({*found}) == len(found))
     return {

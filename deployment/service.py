@@ -47,7 +47,7 @@ class ModelCard(BaseModel):
 
     name: str
     task: str
-    reads_files: bool = Field(description="whether it is asked with a file, not with a text")
+    reads_files: bool = Field(description="whether its input is a file, not a text")
     hint: str = Field(description="what an input is like; empty where it is any text")
     facts: list[str] = Field(description="what it was trained on, its size and its scores")
 
@@ -97,9 +97,9 @@ class Error(BaseModel):
 ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": Error, "description": meaning}
     for status, meaning in {
-        400: "The request is not what the service takes.",
-        413: "It is too large.",
-        422: "It is not the JSON that is described here.",
+        400: "The request is invalid.",
+        413: "The request is too large.",
+        422: "The body is not the JSON described here.",
         503: "Too many requests at a time.",
         504: "The answer took too long.",
     }.items()
@@ -120,7 +120,7 @@ class Service:
         self.batchers = {name: Batcher(model.answer, executor, BATCH) for name, model in models.items()}
 
     def chosen(self, names: Sequence[str], text: bool, file: bool = False) -> list[ServedModel]:
-        """The models that are to answer: those named, or all that read what there is.
+        """The models that answer: those named, or all that read this kind of input.
 
         Raises:
             InputError: there is no such model, or nothing that it reads.

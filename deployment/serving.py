@@ -31,10 +31,10 @@ class Options:
     host: str = option("127.0.0.1", "the address to listen at; 0.0.0.0 lets other machines in", "0.0.0.0")
     port: int = option(8000, "the port to listen at; 0 takes a free one", "8080", minimum=0, maximum=65_535)
     device: str = option("auto", "auto, cpu, cuda or mps", "cpu")
-    characters: int = option(5000, "the most characters of all texts in a request", "1000")
-    texts: int = option(100, "the most texts in a request", "10")
+    characters: int = option(5000, "the maximum number of characters of all texts in a request", "1000")
+    texts: int = option(100, "the maximum number of texts in a request", "10")
     seconds: int = option(30, "the time limit of a request", "10")
-    requests: int = option(200, "the most requests at a time; more are refused", "50")
+    requests: int = option(200, "the maximum number of concurrent requests; more are refused", "50")
 
 
 def main(load: Load, purpose: str | None) -> None:

@@ -29,8 +29,8 @@ class Options:
     """``key=value`` on the command line."""
 
     url: str = option("http://127.0.0.1:8000", "the address of the service", "http://127.0.0.1:8080")
-    clients: int = option(50, "how many ask at the same time, each over one connection", "10", maximum=1000)
-    requests: int = option(10_000, "how many requests there are in all", "500")
+    clients: int = option(50, "the number of concurrent clients, each with one connection", "10", maximum=1000)
+    requests: int = option(10_000, "the total number of requests", "500")
     path: str = option("/api/predict", "what is asked", "/api/explain", choices=("/api/predict", "/api/explain"))
 
 

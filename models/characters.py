@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from models.dropout import Dropout
 from models.embedding import TokenEmbedding
 from models.encoder import Encoder
-from models.recurrence import LargestOfSteps, steps_of
+from models.recurrence import MaxOverTime, pack_steps
 
 HASH_BASE, HASH_PRIME = 1_000_003, 2_147_483_647  # of the polynomial hash of n-grams
 
@@ -127,7 +127,7 @@ class ConvolutionalFeatures(CharacterFeatures):
         """The same with products of the n-grams inside words only: a batch is as wide as its longest word."""
         length, widest = mask.shape[1], max(self.widths)
         padded = F.pad(inputs * mask.unsqueeze(-1), (0, 0, 0, widest - 1)).flatten(0, 1)
-        steps = steps_of(tuple(mask.sum(dim=1).tolist()), length, (False,))
+        steps = pack_steps(tuple(mask.sum(dim=1).tolist()), length, (False,))
         starts = steps.packed[0] // length * (length + widest - 1) + steps.packed[0] % length
         places = (starts.unsqueeze(1) + torch.arange(widest)).flatten()
         ngrams = padded.index_select(0, places).view(len(starts), widest * inputs.shape[2])
@@ -135,7 +135,7 @@ class ConvolutionalFeatures(CharacterFeatures):
             F.linear(ngrams[:, : filters.weight[0].numel()], filters.weight.transpose(1, 2).flatten(1), filters.bias)
             for filters in cast(Iterable[nn.Conv1d], self.filters)
         ]
-        return LargestOfSteps.apply(torch.cat(activations, dim=1), steps)  # type: ignore[no-untyped-call]
+        return MaxOverTime.apply(torch.cat(activations, dim=1), steps)  # type: ignore[no-untyped-call]
 
     def max_over_time(self, activations: Tensor, mask: Tensor) -> Tensor:
         """The maximum over the n-grams that start inside the word, at least 0: ([W, F, C], [W, C]) -> [W, F]."""

@@ -49,7 +49,7 @@ class ConvolutionalImageEncoder(ImageEncoder):
             raise ValueError(f"strides={list(strides)}: give {len(sizes) - 1}, one for every layer.")
         if stride < 1 or input_size % stride:
             raise ValueError(
-                f"image_size={input_size} is no multiple of {stride}, the product of the strides: choose another."
+                f"image_size={input_size} is not a multiple of {stride}, the product of the strides: choose another."
             )
         if any(features % groups for features in sizes[1:]):
             raise ValueError(f"groups={groups} does not divide every number of features in {sizes[1:]}.")

@@ -1,4 +1,4 @@
-"""A recurrent layer on a CPU: one walk over time for all directions, no padding, weight gradients as one product.
+"""A recurrent layer on a CPU: one loop over time for all directions, no padding, weight gradients as one product.
 
 The tokens of a batch are laid out step by step, the longest sentence first, so that the rows of a step are neighbours
 and a sentence that has ended takes no part. A direction that reads from right to left has its steps in the same place.
@@ -21,14 +21,14 @@ class Step(NamedTuple):
     before: slice
 
 
-class Steps(NamedTuple):
+class PackedSteps(NamedTuple):
     """Where the N tokens of B padded sentences are, for D directions.
 
     Buffers of tokens have N rows. Buffers of states have B + N + 1: the initial states, the states after every token,
     and zeros, which stand for padding.
     """
 
-    walk: list[Step]
+    steps: list[Step]
     sentences: int  # B
     tokens: int  # N
     order: Tensor  # [B] the sentences, longest first
@@ -39,8 +39,8 @@ class Steps(NamedTuple):
 
 
 @lru_cache(maxsize=8)  # the layers of an encoder read the same batch
-def steps_of(lengths: tuple[int, ...], width: int, ways: tuple[bool, ...]) -> Steps:
-    """The steps of padded sentences of some lengths; ``ways`` are the directions, true from right to left."""
+def pack_steps(lengths: tuple[int, ...], width: int, reverse: tuple[bool, ...]) -> PackedSteps:
+    """The steps of padded sentences of some lengths; ``reverse`` has an entry for every direction."""
     given = np.array(lengths, dtype=np.int64)
     order = np.argsort(-given, kind="stable")
     times = np.arange(given.max(initial=0))
@@ -49,13 +49,13 @@ def steps_of(lengths: tuple[int, ...], width: int, ways: tuple[bool, ...]) -> St
     time, rank = np.repeat(times, sizes), np.arange(sizes.sum()) - np.repeat(firsts, sizes)
     sentence = order[rank]
     batch, tokens = len(given), len(time)
-    packed = np.stack([sentence * width + (given[sentence] - 1 - time if way else time) for way in ways])
-    padded = np.full((len(ways), batch * width), batch + tokens)
+    packed = np.stack([sentence * width + (given[sentence] - 1 - time if flip else time) for flip in reverse])
+    padded = np.full((len(reverse), batch * width), batch + tokens)
     np.put_along_axis(padded, packed, batch + np.arange(tokens)[None, :], axis=1)
     starts_before = np.concatenate([[0], batch + firsts])[: len(sizes)]  # of the initial states, then of every step
     last = np.empty(batch, dtype=np.int64)
     last[order] = np.where(given[order] > 0, batch + np.append(firsts, 0)[given[order] - 1], 0) + np.arange(batch)
-    return Steps(
+    return PackedSteps(
         [
             Step(slice(a, a + n), slice(batch + a, batch + a + n), slice(b, b + n))
             for a, n, b in zip(firsts.tolist(), sizes.tolist(), starts_before.tolist(), strict=True)
@@ -81,11 +81,11 @@ class Recurrence(Protocol):
     def input_bias(self, weights: Weights) -> Tensor:
         """All biases that do not have to be added at their step: [D, P]."""
 
-    def forward(self, gates: Tensor, states: list[Tensor], weights: Weights, steps: Steps) -> list[Tensor]:
+    def forward(self, gates: Tensor, states: list[Tensor], weights: Weights, steps: PackedSteps) -> list[Tensor]:
         """Fill the buffers of states, from W_ih x + b [D, N, P], which is overwritten; what ``backward`` needs."""
 
     def backward(
-        self, gradients: list[Tensor], saved: list[Tensor], states: list[Tensor], weights: Weights, steps: Steps
+        self, gradients: list[Tensor], saved: list[Tensor], states: list[Tensor], weights: Weights, steps: PackedSteps
     ) -> tuple[Tensor, slice, slice]:
         """From those of all states, the gradients of all products [D, N, ...], and which are of W_ih x and W_hh h.
 
@@ -93,11 +93,13 @@ class Recurrence(Protocol):
         """
 
 
-class Layer(torch.autograd.Function):
+class PackedLayer(torch.autograd.Function):
     """(inputs [B, T, E], weights, initial states [D, B, ...]) -> (outputs [B, T, D H], final states [D, B, ...])."""
 
     @staticmethod
-    def forward(ctx: Any, recurrence: Recurrence, steps: Steps, inputs: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
+    def forward(
+        ctx: Any, recurrence: Recurrence, steps: PackedSteps, inputs: Tensor, *rest: Tensor
+    ) -> tuple[Tensor, ...]:
         weights, starts = Weights(*rest[:4]), rest[4:]
         rows = inputs.flatten(0, 1).index_select(0, steps.packed.flatten()).unflatten(0, steps.packed.shape)
         gates = torch.baddbmm(recurrence.input_bias(weights).unsqueeze(1), rows, weights.ih.transpose(1, 2))
@@ -130,13 +132,13 @@ class Layer(torch.autograd.Function):
         return None, None, by_inputs, *by_weights, *by_starts
 
 
-class LargestOfSteps(torch.autograd.Function):
+class MaxOverTime(torch.autograd.Function):
     """The maximum of every feature over the steps of a row, at least 0: [N, F] -> [B, F] in the order of the batch."""
 
     @staticmethod
-    def forward(ctx: Any, values: Tensor, steps: Steps) -> Tensor:
+    def forward(ctx: Any, values: Tensor, steps: PackedSteps) -> Tensor:
         largest = values.new_zeros(steps.sentences, values.shape[1])
-        for step in steps.walk:
+        for step in steps.steps:
             part = values[step.tokens]
             torch.maximum(largest[: len(part)], part, out=largest[: len(part)])
         ctx.steps = steps
@@ -150,14 +152,14 @@ class LargestOfSteps(torch.autograd.Function):
         values, largest = ctx.saved_tensors
         left = gradient.index_select(0, ctx.steps.order).mul_(largest > 0)
         by_values = torch.empty_like(values)
-        for step in ctx.steps.walk:
+        for step in ctx.steps.steps:
             part, mine = values[step.tokens], by_values[step.tokens]
             torch.mul(part == largest[: len(part)], left[: len(part)], out=mine)
             left[: len(part)] -= mine
         return by_values, None
 
 
-def state_buffer(start: Tensor, steps: Steps) -> Tensor:
+def state_buffer(start: Tensor, steps: PackedSteps) -> Tensor:
     """Initial states [D, B, ...] and room for all others: [D, B + N + 1, ...]."""
     buffer = start.new_empty(len(start), steps.sentences + steps.tokens + 1, start.shape[2])
     buffer[:, : steps.sentences] = start.index_select(1, steps.order)
@@ -172,7 +174,7 @@ def unpacked(states: Tensor, padded: Tensor) -> Tensor:
     return states.flatten(0, 1).index_select(0, index).view(padded.shape[1], -1)
 
 
-def packed_gradient(by_outputs: Tensor, steps: Steps) -> Tensor:
+def packed_gradient(by_outputs: Tensor, steps: PackedSteps) -> Tensor:
     """The gradient of all states, zero for the initial ones, from that of the outputs [B, T, D H]."""
     directions, first = len(steps.packed), steps.sentences
     index = torch.zeros(directions, first + steps.tokens + 1, dtype=torch.long)
@@ -183,7 +185,7 @@ def packed_gradient(by_outputs: Tensor, steps: Steps) -> Tensor:
     return gradient
 
 
-def input_gradient(by_ih: Tensor, weight: Tensor, steps: Steps) -> Tensor:
+def input_gradient(by_ih: Tensor, weight: Tensor, steps: PackedSteps) -> Tensor:
     """The sum over directions of their gradients of the inputs: [B T, E]."""
     rows = weight.new_empty(steps.tokens + 1, weight.shape[2])
     rows[-1] = 0
@@ -196,13 +198,13 @@ def input_gradient(by_ih: Tensor, weight: Tensor, steps: Steps) -> Tensor:
     return total
 
 
-def original_order(gradient: Tensor, steps: Steps) -> Tensor:
+def original_order(gradient: Tensor, steps: PackedSteps) -> Tensor:
     """The gradients of the initial states, in the order of the batch."""
     return torch.empty_like(gradient[:, : steps.sentences]).index_copy_(1, steps.order, gradient[:, : steps.sentences])
 
 
-def suits(inputs: Tensor, weight: Tensor) -> bool:
-    """Whether ``Layer`` computes it: on a CPU in fp32 or fp64, and not while a program is being exported."""
+def is_supported(inputs: Tensor, weight: Tensor) -> bool:
+    """Whether ``PackedLayer`` computes it: on a CPU in fp32 or fp64, and not while a program is being exported."""
     tracing = torch.compiler.is_compiling() or torch.compiler.is_exporting() or torch._C._is_tracing()
     plain = inputs.dtype == weight.dtype in (torch.float32, torch.float64)
     return inputs.device.type == "cpu" and plain and not torch.is_autocast_enabled("cpu") and not tracing

@@ -1,5 +1,6 @@
 """What several tests stand on: the configs, and small data sets written here."""
 
+import gc
 import json
 import pickle
 import signal
@@ -8,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import composing
 import pytest
 import torch
 from hydra import compose, initialize
@@ -24,11 +26,18 @@ ROOT = Path(__file__).parents[1]
 CONF = ROOT / "conf"
 
 assert training.folders.run_name  # composing a run folder needs its resolver
+composing.remember()
 
 
 def options(group: str) -> list[str]:
     """The names in a config group: a new file is tested the day it is born."""
     return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays: the garbage collector need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -47,7 +56,7 @@ def cache_of_baselines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
 
 @cache
 def pickled(task: str, *overrides: str, hydra: bool) -> bytes:
-    """A composed config; Hydra takes a quarter of a second for it, and tests ask for the same ones again and again."""
+    """A composed config, which tests ask for again and again."""
     GlobalHydra.instance().clear()
     with initialize(version_base="1.3", config_path="../conf"):
         return pickle.dumps(compose(task, overrides=list(overrides), return_hydra_config=hydra))
@@ -102,6 +111,25 @@ SMALL = [
 ]
 
 
+DRAWING = [
+    "training.experiment.learning_curve",
+    "training.recorder.gradients_by_distance",
+    "tasks.captioning.evaluation.attention_sheet",
+    "tasks.captioning.evaluation.caption_sheet",
+    "tasks.forecasting.plots.error_by_horizon",
+    "tasks.forecasting.plots.forecasts",
+    "tasks.memory.evaluation.score_by_group",
+    "tasks.sentiment.evaluation.confusion_matrix",
+    "tasks.tagging.evaluation.confusion_matrix",
+    "tasks.translation.evaluation.attention_map",
+]
+
+
+def draw_nothing(*arguments: Any) -> None:
+    """In place of a function that draws into its last argument, a path."""
+    arguments[-1].touch()
+
+
 @pytest.fixture
 def launch(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -112,7 +140,8 @@ def launch(
     for tests that are marked ``draws``.
     """
     if request.node.get_closest_marker("draws") is None:
-        monkeypatch.setattr("training.plots.save", lambda figure, path: path.touch())
+        for function in DRAWING:
+            monkeypatch.setattr(function, draw_nothing)
 
     def start(task: str, *overrides: str, folder: str = "run", mode: RunMode = RunMode.RUN) -> Path:
         from training.run import run

@@ -255,7 +255,7 @@ def test_the_vectors_of_positions_tell_equal_positions_apart() -> None:
 
 @pytest.mark.parametrize(
     "changes, message",
-    [({"strides": [2, 2]}, "give 3"), ({"strides": [3, 1, 1]}, "no multiple of 3"), ({"groups": 3}, "groups=3")],
+    [({"strides": [2, 2]}, "give 3"), ({"strides": [3, 1, 1]}, "not a multiple of 3"), ({"groups": 3}, "groups=3")],
 )
 def test_an_encoder_that_cannot_be_built_says_why(changes: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
@@ -460,7 +460,7 @@ def test_features_stand_in_for_images(tmp_path: Path, kind: str) -> None:
     "array, message",
     [
         (np.ones((4, 2), np.float32), r"shape \[4, 2\], where the first training image has \[4, 3\]"),
-        (np.ones((4, 3), np.int64), r"int64 \[4, 3\] are no features"),
+        (np.ones((4, 3), np.int64), r"int64 \[4, 3\] are not features"),
         (np.full((4, 3), np.nan, np.float32), "NaN or infinite"),
         (None, "there are no features .*b.npy"),
     ],
@@ -521,7 +521,7 @@ def test_a_backbone_that_cannot_be_used_says_why(torchvision: None, tmp_path: Pa
         (backbone(tmp_path / "gone.pth"), "no such file of weights"),
         (backbone(tmp_path / "other.pth"), "no weights of this network"),
         (backbone(tmp_path / "w.pth", node="layer9"), "choose one as grid, head"),
-        (backbone(tmp_path / "w.pth", node="head"), "are no grid"),
+        (backbone(tmp_path / "w.pth", node="head"), "are not a grid"),
         (backbone(tmp_path / "w.pth", network="large"), "torchvision has small"),
         (backbone(tmp_path / "w.pth", image_size=2), "cannot read images of this size"),
     ):
@@ -598,6 +598,7 @@ def test_comparisons_count_the_facts_and_the_references_of_predictions() -> None
     assert references(row) == ["a", "b"] and references({"label": "x", "prediction": "x"}) == []
 
 
+@pytest.mark.draws
 def test_a_run_on_own_images_is_scored_drawn_and_asked_again(launch: Callable, tmp_path: Path, capsys) -> None:
     rows = ["image,caption"]
     for number in range(12):

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from models.characters import ConvolutionalFeatures
-from models.recurrence import LargestOfSteps, steps_of
+from models.recurrence import MaxOverTime, pack_steps
 
 LENGTHS = [3, 0, 9, 1, 6]
 MASK = torch.arange(9) < torch.tensor(LENGTHS)[:, None]
@@ -29,8 +29,8 @@ def test_ngrams_inside_words_equal_padded_convolutions(monkeypatch: pytest.Monke
 
 def test_of_equal_ngrams_one_has_the_gradient() -> None:
     values = torch.tensor([[2.0, -1.0], [2.0, -1.0], [1.0, -1.0]], requires_grad=True)
-    steps = steps_of((3, 0), 3, (False,))
-    largest = LargestOfSteps.apply(values, steps)
+    steps = pack_steps((3, 0), 3, (False,))
+    largest = MaxOverTime.apply(values, steps)
     assert largest.tolist() == [[2.0, 0.0], [0.0, 0.0]]
     largest.sum().backward()
     assert values.grad is not None and values.grad.tolist() == [[1.0, 0.0], [0.0, 0.0], [0.0, 0.0]]

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from data.errors import InputError
-from training.checkpoint import load_checkpoint, load_weights, save_checkpoint, save_weights
+from training.checkpoint import load_checkpoint, load_weights, remove_checkpoints, save_checkpoint, save_weights
 from training.folders import CHECKPOINTS, WEIGHTS
 
 
@@ -80,6 +80,15 @@ def test_the_checkpoint_before_the_newest_is_kept_and_no_other(tmp_path: Path) -
     assert load_checkpoint(tmp_path)["progress"]["epoch"] == 2
 
 
+def test_checkpoints_are_removed_and_nothing_else(tmp_path: Path) -> None:
+    save_weights(Tied(), tmp_path)
+    for number in (1, 2):
+        save_checkpoint(states(number), tmp_path)
+    for _ in range(2):
+        remove_checkpoints(tmp_path)
+        assert [path.name for path in tmp_path.iterdir()] == [WEIGHTS]
+
+
 @pytest.mark.parametrize("position", [0, 10, 63, 64, 65, 0.3, 0.7, -1])
 def test_a_flipped_bit_is_found_and_the_one_before_is_used(
     tmp_path: Path, position: float, caplog: pytest.LogCaptureFixture
@@ -92,7 +101,7 @@ def test_a_flipped_bit_is_found_and_the_one_before_is_used(
     newest.write_bytes(content)
     assert load_checkpoint(tmp_path)["progress"]["epoch"] == 1
     warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
-    assert len(warnings) == 1 and f"{CHECKPOINTS[0]} is damaged" in warnings[0]
+    assert warnings == [f"{newest} is damaged and is not used"]
 
 
 @pytest.mark.parametrize("length", [0, 10, 64, 100])

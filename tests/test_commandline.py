@@ -65,6 +65,14 @@ def test_every_key_in_the_help_exists_with_the_default_shown(helps: dict[str, st
 
 
 @pytest.mark.parametrize("task", TASKS)
+def test_no_name_is_listed_twice_in_the_help(helps: dict[str, str], task: str) -> None:
+    _, choices, values = re.split(r"^C.+=.+\n\n", helps[task], flags=re.MULTILINE)
+    names = re.findall(r"^([a-z_.]+) {2,}", choices + values, re.MULTILINE)
+    assert len(names) > 30 and {"cell", "seed"} <= set(names)
+    assert [name for name in names if names.count(name) > 1] == []
+
+
+@pytest.mark.parametrize("task", TASKS)
 def test_help_has_an_example_with_own_data_that_composes(helps: dict[str, str], task: str) -> None:
     examples = re.findall(rf"^ *python -m tasks\.{task} (data=.+)$", helps[task], re.MULTILINE)
     assert examples

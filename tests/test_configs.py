@@ -16,7 +16,7 @@ from models.encoder import Encoding
 from training.build import build
 from training.help import serves
 from training.identity import config_id
-from training.recipe import read
+from training.recipe import read_corpus
 
 TASKS = [path.stem for path in sorted(CONF.glob("*.yaml")) if path.stem != "base"]
 EXPERIMENTS = [path.relative_to(CONF / "experiment") for path in sorted((CONF / "experiment").rglob("*.yaml"))]
@@ -63,7 +63,7 @@ def test_every_tokenizer_reads_new_text_after_a_reload(
     composed: Callable, files: list[str], tmp_path: Path, tokenizer: str
 ) -> None:
     size = ["codec.tokenizer.vocab_size=22"] if tokenizer == "sentencepiece" else []
-    cfg, corpus = read(composed("sentiment", f"tokenizer={tokenizer}", *size, *files, "recipe=adaptive"))
+    cfg, corpus = read_corpus(composed("sentiment", f"tokenizer={tokenizer}", *size, *files, "recipe=adaptive"))
     codec = corpus.codec
     codec.save(tmp_path)
     again = build(cfg.codec)

@@ -24,7 +24,7 @@ def deterministic(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.parametrize("name, asked", [("cuda", True), ("cpu", False)])
 def test_cuda_is_asked_for_deterministic_kernels(deterministic: None, name: str, asked: bool) -> None:
-    device.be_deterministic(torch.device(name))
+    device.use_deterministic_kernels(torch.device(name))
     assert torch.are_deterministic_algorithms_enabled() is asked
     assert os.environ.get("CUBLAS_WORKSPACE_CONFIG") == (":4096:8" if asked else None)
 
@@ -33,7 +33,7 @@ def test_every_run_asks_before_its_model_is_built(
     launch: Callable, files: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[torch.device] = []
-    monkeypatch.setattr("training.experiment.be_deterministic", asked.append)
+    monkeypatch.setattr("training.experiment.use_deterministic_kernels", asked.append)
     monkeypatch.setattr("training.experiment.match_parameters", lambda *_: 1 / len(asked) / 0)
     with pytest.raises(ZeroDivisionError):
         launch("sentiment", *files)
@@ -46,7 +46,7 @@ def test_auto_takes_the_fastest_device(monkeypatch: pytest.MonkeyPatch, cuda: bo
     monkeypatch.setattr("torch.backends.mps.is_available", lambda: mps)
     assert device.choose_device("auto") == torch.device(chosen)
     if not cuda:
-        with pytest.raises(InputError, match="device=cuda:1: this machine has none"):
+        with pytest.raises(InputError, match="device=cuda:1: not available"):
             device.choose_device("cuda:1")
 
 

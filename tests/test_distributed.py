@@ -6,8 +6,6 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,7 @@ import pytest
 import safetensors.torch
 import torch
 import torch.distributed as dist
-from conftest import PARTS, ROOT, SMALL, small
+from conftest import PARTS, SMALL, small
 from omegaconf import DictConfig
 from processes import FORKS, Command, command
 from torch import nn
@@ -98,9 +96,9 @@ def test_two_processes_train_what_one_does(launch: Callable, files: list[str], t
 
 
 def test_torchrun_starts_a_run(files: list[str], tmp_path: Path) -> None:
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m"]
+    torchrun = ["torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m"]
     options = ["tasks.sentiment", *SMALL, *files, "trainer.max_epochs=1", f"hydra.run.dir={tmp_path / 'run'}"]
-    done = subprocess.run([*torchrun, *options], cwd=ROOT, capture_output=True, text=True, timeout=500)
+    done = command(*torchrun, *options)
     assert done.returncode == 0, done.stderr
     assert result(tmp_path / "run")["status"] == "ok" and result(tmp_path / "run")["environment"]["processes"] == 2
     assert done.stdout.count("Files: ") == 1 and done.stderr.count("loading PyTorch") == 1
@@ -130,7 +128,7 @@ def test_a_run_that_was_terminated_goes_on_to_the_same_bits(
         signal_itself(patch, 0, signal.SIGTERM)
         codes, printed = trained(tmp_path / "cut", *options)
     assert codes == [143, 143] and result(tmp_path / "cut")["status"] == "interrupted", printed
-    assert printed[0].count("interrupted: the same command with resume=true goes on") == 1 and printed[1] == ""
+    assert printed[0].count("interrupted: the same command with resume=true continues") == 1 and printed[1] == ""
     shutil.copytree(tmp_path / "cut", tmp_path / "alone")
     launch("sentiment", *options, "resume=true", folder="alone")  # in one process, which draws other dropout
     assert result(tmp_path / "alone")["status"] == "ok" and len(history(tmp_path / "alone")) == 3
@@ -213,7 +211,7 @@ def reduce_shares(rank: int, port: int, folder: str) -> None:
                 (loss.total / loss.number).backward()
             loss, counts = processes.reduce(model, Loss(loss.total.detach(), loss.number), [len(rows), 1])
             found.append((loss.total.item(), loss.number, counts, gradients(model)))
-        assert processes.agreed(rank + 0.5) == 0.5 and processes.from_first({"rank": rank}) == {"rank": 0}
+        assert processes.broadcast_number(rank + 0.5) == 0.5 and processes.broadcast({"rank": rank}) == {"rank": 0}
     torch.save(found, Path(folder, f"{rank}.pt"))
 
 
@@ -261,8 +259,8 @@ def test_shares_make_up_the_batches_of_every_task(composed: Callable[..., DictCo
     cfg = composed(task, *small(task))
     train = Corpus(build(cfg.data), build(cfg.codec), **cfg.split).splits["train"]
     whole = train.shuffled(10**6, 3, seed=1)
-    assert len(whole.rows[-1]) <= 3 and Processes().share(whole) is whole
-    shares = [of_two(rank).share(whole) for rank in (0, 1)]
+    assert len(whole.rows[-1]) <= 3 and Processes().shard(whole) is whole
+    shares = [of_two(rank).shard(whole) for rank in (0, 1)]
     for rows, *parts in zip(whole.rows, *(share.rows for share in shares), strict=True):
         assert sorted(np.concatenate(parts)) == sorted(rows) and abs(len(parts[0]) - len(parts[1])) <= 1
     (empty,) = Batches(train.encoded, [whole.rows[0][:0]])
@@ -303,7 +301,7 @@ def test_incomplete_variables_are_refused(monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(InputError, match="WORLD_SIZE=2 and lacks MASTER_ADDR"), distributed.joined():
         raise AssertionError("unreachable")
     monkeypatch.setenv("WORLD_SIZE", "two")
-    with pytest.raises(InputError, match="WORLD_SIZE=two, which is no number"):
+    with pytest.raises(InputError, match="WORLD_SIZE=two, not a number"):
         ranks.rank()
     monkeypatch.setenv("WORLD_SIZE", "1")
     with distributed.joined() as processes:

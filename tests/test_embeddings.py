@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from conftest import CONF, SMALL
+from conftest import CONF, FEW_ROWS, SMALL
 from safetensors.torch import load_file
 from test_configs import TASKS, corpus_of
 
@@ -67,7 +67,7 @@ EMBEDDING = [t for t in TASKS if "/embeddings:" in (CONF / "recipe" / t / "embed
 
 @pytest.mark.parametrize("task", EMBEDDING)
 def test_every_task_that_embeds_tokens_starts_from_them(composed: Callable, task: str) -> None:
-    cfg = composed(task, "embeddings=ppmi_svd", *SMALL, "data.sizes.train=400")
+    cfg = composed(task, "embeddings=ppmi_svd", *SMALL, *FEW_ROWS, "data.sizes.train=400")
     corpus = corpus_of(cfg)
     model = build(cfg.model, **corpus.sizes)
     weights = model.embedding.vectors.weight

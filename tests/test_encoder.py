@@ -11,7 +11,7 @@ from models.characters import NgramCharacters
 from models.dropout import Dropout, LockedDropout
 from models.embedding import TokenEmbedding
 from models.encoder import Encoder, Encoding
-from models.padding import last_step, reverse_padded
+from models.padding import last_of_row, last_step, reverse_padded
 from models.pooling import AttentionPooling, FinalPooling, MaxMeanPooling, MaxPooling, MeanPooling
 from models.zoneout import ZoneoutCell
 
@@ -189,11 +189,28 @@ def test_poolings_equal_their_definitions() -> None:
 
 
 def test_reversing_and_last_steps_respect_lengths() -> None:
-    values, lengths = torch.arange(12.0).view(3, 4, 1), torch.tensor([4, 2, 0])
-    values.requires_grad_()
+    values, lengths = torch.arange(32.0).view(4, 4, 2).requires_grad_(), torch.tensor([4, 2, 0, 1])
     reversed_values = reverse_padded(values, lengths)
-    assert reversed_values[:, :, 0].tolist() == [[3, 2, 1, 0], [5, 4, 6, 7], [8, 9, 10, 11]]
-    (reversed_values * torch.arange(12.0).view(3, 4, 1)).sum().backward()
-    assert values.grad is not None
-    assert values.grad[:, :, 0].tolist() == [[3, 2, 1, 0], [5, 4, 6, 7], [8, 9, 10, 11]]
-    assert last_step(values, lengths, torch.tensor([[-1.0]] * 3)).tolist() == [[3], [5], [-1]]
+
+    def by_hand(rows: torch.Tensor) -> torch.Tensor:
+        return torch.stack([torch.cat([row[:n].flip(0), row[n:]]) for row, n in zip(rows, lengths, strict=True)])
+
+    assert torch.equal(reversed_values, by_hand(values))
+    weights = torch.arange(32.0).view(4, 4, 2).square()
+    (reversed_values * weights).sum().backward()
+    assert values.grad is not None and torch.equal(values.grad, by_hand(weights))
+    last = last_step(values.bfloat16(), lengths, -torch.ones(4, 2))
+    expected = torch.stack([values[0, 3], values[1, 1], -torch.ones(2), values[3, 0]])
+    assert last.dtype == torch.bfloat16 and torch.equal(last, expected.bfloat16())
+
+
+def test_the_last_token_of_a_row_is_marked() -> None:
+    mask = torch.tensor([[True, False, True, False], [False] * 4, [True] * 4])
+    assert last_of_row(mask).tolist() == [[False, False, True, False], [False] * 4, [False] * 3 + [True]]
+
+
+@pytest.mark.parametrize("make", [Dropout, LockedDropout])
+def test_new_tensors_are_on_the_device_of_the_inputs(make: Callable[[float], Dropout]) -> None:
+    """The device ``meta`` stands for a GPU: it does not compute with tensors of the CPU."""
+    inputs, lengths = torch.empty(2, 3, 4, device="meta"), torch.ones(2, dtype=torch.long, device="meta")
+    assert reverse_padded(inputs, lengths).is_meta and make(0.5)(inputs).is_meta

@@ -6,11 +6,11 @@ The tests of the copy must find all three and pass.
 import hashlib
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from conftest import ROOT
+from processes import command
 
 CELL = '''"""The leaky RNN, whose state changes by a fraction of a step (Jaeger et al., 2007)."""
 
@@ -121,8 +121,7 @@ def test_a_cell_a_data_set_and_a_task_are_added_without_a_change_to_any_file(che
     files = sorted({f"tests/{file}" for _, files in FINDERS.values() for file in files})
     words = " or ".join(word for word, _ in FINDERS.values())
     options = ["-n", "0", "-p", "no:cacheprovider", "-vv", "-k", f"{words} or layout"]
-    command = [sys.executable, "-m", "pytest", *options, "tests/test_layout.py", *files]
-    done = subprocess.run(command, cwd=checkout, capture_output=True, text=True)
+    done = command("pytest", *options, "tests/test_layout.py", *files, root=checkout)
     assert done.returncode == 0, done.stdout[-5000:]
     for word, finders in FINDERS.values():
         for file in finders:

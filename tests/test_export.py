@@ -21,6 +21,7 @@ import torch
 from conftest import CONF, PARTS, ROOT, options, save_run
 from omegaconf import OmegaConf
 from PIL import Image
+from processes import command
 from torch import Tensor, nn
 
 pytest.importorskip("onnxruntime")
@@ -455,14 +456,12 @@ def test_one_file_in_place_of_a_folder(
     monkeypatch.setattr(sys, "argv", ["export", f"run={saved['tagging']}", "format=safetensors", f"output={path}"])
     export.main()
     assert f"{path}: " in capsys.readouterr().out
-    command = [sys.executable, "-m", "tasks.tagging.predict", f"run={path}", "writes=text", "reads=text"]
-    done = subprocess.run(command, cwd=ROOT, input="the dog\n", capture_output=True, text=True, check=True)
-    assert len(done.stdout.split()) == 2
+    done = command("tasks.tagging.predict", f"run={path}", "writes=text", "reads=text", stdin="the dog\n")
+    assert done.returncode == 0 and len(done.stdout.split()) == 2, done.stderr
 
 
 def test_the_command_reports_mistakes_in_a_sentence(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "analysis", "export", f"run={tmp_path}", "format=safetensors"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = command("analysis", "export", f"run={tmp_path}", "format=safetensors")
     assert (
         done.stdout == ""
         and done.returncode == 2

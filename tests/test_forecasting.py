@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from conftest import CONF, assert_learns, options
+from conftest import CONF, assert_learns, compose_config, options
 from omegaconf import OmegaConf
 from sklearn import metrics as sklearn_metrics
 from test_compare import only, pairs_of, write_run
@@ -32,9 +32,8 @@ from tasks.forecasting.evaluation import ForecastingEvaluation
 from tasks.forecasting.metrics import Errors, TrainingScales, forecast_scores
 from tasks.forecasting.predict import ForecastingPredictor
 from training.build import build
-from training.loss import pinball
 from training.predict import main
-from training.recipe import read
+from training.recipe import read_corpus
 from training.summary import compared_with_baselines, percent
 
 QUICK = ["data.number=4", "data.length=120", "data.horizon=3", "codec.window=24", "model.num_features=8"]
@@ -168,8 +167,8 @@ GOOD = csv(wave(40))
 BAD = {
     "order": (GOOD.replace("2015-03-01", "2014-03-01"), {}, "series.csv:4: the time 2014-03-01T00:00:00 of series"),
     "repeated": (GOOD.replace("2015-03-01", "2015-02-01"), {}, "series.csv:4: .* is repeated \\(first: .*:3\\)"),
-    "cell": (GOOD.replace("2015-04-01,", "2015-04-01,x"), {}, "series.csv:5: 'x.*' in column 'value' is no number"),
-    "time": (GOOD.replace("2015-05-01", "May 2015"), {}, "series.csv:6: 'May 2015' in column 'date' is no time"),
+    "cell": (GOOD.replace("2015-04-01,", "2015-04-01,x"), {}, "series.csv:5: 'x.*' in column 'value' is not a number"),
+    "time": (GOOD.replace("2015-05-01", "May 2015"), {}, "series.csv:6: 'May 2015' in column 'date' is not a time"),
     "mixed": (GOOD.replace("2015-05-01", "7"), {}, "dates and whole numbers are mixed"),
     "constant": (csv(np.full(40, 3.0)), {}, "is constant in column 'value'"),
     "empty": ("date,value\n", {}, "no rows|no column"),
@@ -225,7 +224,7 @@ def test_the_calendar_of_a_part_is_that_of_the_whole() -> None:
 
 @pytest.fixture
 def corpus(composed: Callable) -> Callable[..., Corpus]:
-    return lambda *overrides: read(composed("forecasting", *QUICK, *overrides))[1]
+    return lambda *overrides: read_corpus(composed("forecasting", *QUICK, *overrides))[1]
 
 
 @pytest.mark.parametrize("scaling", options("scaling"))
@@ -320,14 +319,6 @@ def test_missing_values_are_not_scored() -> None:
         assert forecast_scores(Errors.of(found, examples, TrainingScales(examples)))["mae"] == pytest.approx(1)
 
 
-def test_the_pinball_loss_is_a_mean_over_levels_of_known_targets() -> None:
-    quantiles = torch.tensor([[[1.0, 2.0, 4.0]], [[0.0, 0.0, 0.0]]])
-    targets, mask = torch.tensor([[3.0], [9.0]]), torch.tensor([[True], [False]])
-    loss = pinball(quantiles, targets, mask, (0.1, 0.5, 0.9))
-    wanted = np.mean([0.1 * 2, 0.5 * 1, 0.1 * 1])
-    assert loss.number == 1 and loss.total.item() == pytest.approx(wanted)
-
-
 # --- baselines ---
 
 
@@ -394,7 +385,7 @@ def test_generated_series_are_the_same_for_a_seed(composed: Callable) -> None:
 @pytest.mark.parametrize("forecast", options("forecast"))
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
 def test_every_way_to_forecast_learns(composed: Callable, forecast: str, cell: str) -> None:
-    cfg, corpus = read(
+    cfg, corpus = read_corpus(
         composed("forecasting", *QUICK, f"forecast={forecast}", f"cell={cell}", "model.encoder.hidden_size=8")
     )
     torch.manual_seed(0)
@@ -440,6 +431,7 @@ def test_a_run_that_is_stopped_goes_on_to_the_same_bits(launch: Callable, stoppe
     assert (cut / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
 
 
+@pytest.mark.draws
 def test_it_learns_a_series_that_repeats_itself(launch: Callable, table: Callable, tmp_path: Path) -> None:
     (tmp_path / "wave.csv").write_text(csv(wave(150)))
     own = ["data=series_files", f"data.train={tmp_path / 'wave.csv'}", "trainer.max_epochs=10", "data.horizon=4"]
@@ -454,8 +446,6 @@ def test_it_learns_a_series_that_repeats_itself(launch: Callable, table: Callabl
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run on two channels with a covariate."""
-    from hydra import compose, initialize
-
     from training.checkpoint import save_weights
     from training.checksums import write_checksums
     from training.folders import CONFIG
@@ -465,9 +455,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (made / "train.csv").write_text(csv(values, "date,x,y,promo"))
     own = ["data=series_files", f"data.train={made / 'train.csv'}", "data.covariates=[promo]", "data.horizon=3"]
     small = ["codec.window=10", "model.encoder.hidden_size=8", "trainer.max_epochs=1", "trainer.batch_tokens=512"]
-    with initialize(version_base="1.3", config_path="../conf"):
-        cfg = compose("forecasting", overrides=[*own, *small])
-    cfg, corpus = read(cfg)
+    cfg, corpus = read_corpus(compose_config("forecasting", *own, *small))
     corpus.codec.save(made)
     save_weights(build(cfg.model, **corpus.sizes), made)
     (made / CONFIG).write_text(OmegaConf.to_yaml(cfg, resolve=True))
@@ -530,11 +518,11 @@ def test_json_with_the_fields_of_every_task(ask: Callable) -> None:
     "line, message",
     [
         ("", "at least one known value|is missing|does not have 2 numbers"),
-        ("some words", "'some words' is no number"),
+        ("some words", "'some words' is not a number"),
         ("{", "not JSON"),
         (window_line(values=...), "'values' is missing"),
         (window_line(values=[1, 2]), "a step in 'values' does not have 2 numbers"),
-        (window_line(values=[["a", 1]] * 12), "'a' in 'values' is no number"),
+        (window_line(values=[["a", 1]] * 12), "'a' in 'values' is not a number"),
         (window_line(values=[[None, None]] * 12), "at least one known value"),
         (window_line(times=...), "'times' must have the time of each of the 12 values"),
         (window_line(times=list(range(12))), "this model was trained on dates"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import CONF, ROOT, TASKS
+from conftest import CONF, PARTS, ROOT, TASKS
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
@@ -207,8 +207,7 @@ def test_a_run_that_is_stopped_within_an_epoch_goes_on_to_the_same_bits(
 ) -> None:
     sizes = ["data.sizes={train: 60, validation: 10, test: 10}", "trainer.max_epochs=2", "trainer.average_decay=0.9"]
     sampled = ["codec.tokenizer.vocab_size=120", "codec.sampling_alpha=0.3", "model.decoder.hidden_size=8", "beam=1"]
-    images = ["data.image_size=16", "model.decoder.hidden_size=8", "beam=1"]
-    own = {"translation": sampled, "captioning": images}
+    own = {"translation": sampled, "captioning": [*PARTS["captioning"], "beam=1"]}
     options = [*sizes, *own.get(task, []), "trainer.checkpoint_steps=2"]
     whole = launch(task, *options, folder="whole")
     stopped(task, *options, batches=4, folder="cut")

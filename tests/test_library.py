@@ -104,7 +104,7 @@ def test_what_no_bundle_holds_is_not_read(saved: dict[str, Path], tmp_path: Path
     entry.compress_type = zipfile.ZIP_DEFLATED if name == "small.json" else zipfile.ZIP_STORED
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr(entry, "0" * 100_000)
-    with pytest.raises(rnnbench.InputError, match="is not what a bundle of a run holds"):
+    with pytest.raises(rnnbench.InputError, match="does not belong in a bundle of a run"):
         rnnbench.load(path)
     assert not (tmp_path / "outside.json").exists()
 

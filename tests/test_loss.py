@@ -6,17 +6,18 @@ import pytest
 import torch
 import torch.nn.functional as F
 from omegaconf import DictConfig, OmegaConf
+from torch import nn
 
 from data.corpus import Corpus
 from training.build import build
-from training.loss import Loss, cross_entropy
+from training.loss import Loss, cross_entropy, linear_cross_entropy, pinball
 
 KEYS = ("model.label_smoothing", "model.head.label_smoothing")  # of which a task's config has one
 SMALL_DATA = {  # generated data, in few rows
-    "sentiment": ["data.sizes.train=200"],
-    "tagging": ["data.sizes.train=200"],
-    "translation": ["data.sizes.train=200", "codec.tokenizer.vocab_size=120"],
-    "captioning": ["data.sizes.train=200", "data.image_size=16"],
+    "sentiment": [],
+    "tagging": [],
+    "translation": ["codec.tokenizer.vocab_size=120"],
+    "captioning": ["data.image_size=16"],
 }
 
 
@@ -55,9 +56,39 @@ def test_a_loss_of_bf16_scores_is_computed_in_fp32() -> None:
     torch.testing.assert_close(total, F.cross_entropy(scores.float(), targets, reduction="sum"))
 
 
+def test_the_pinball_loss_is_a_mean_over_levels_of_known_targets() -> None:
+    quantiles = torch.tensor([[[1.0, 2.0, 4.0]], [[0.0, 0.0, 0.0]], [[5.0, 8.0, 9.0]]])
+    targets, mask = torch.tensor([[3.0], [9.0], [2.0]]), torch.tensor([[True], [False], [True]])
+    loss = pinball(quantiles, targets, mask, (0.1, 0.5, 0.9))
+    wanted = 0.1 * 2 + 0.5 * 1 + 0.1 * 1 + 0.9 * 3 + 0.5 * 6 + 0.1 * 7
+    assert loss.number == 2 and loss.total.item() == pytest.approx(wanted / 3)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("rows", [3, 2500])
+def test_the_loss_of_an_output_layer_is_its_cross_entropy(rows: int, smoothing: float) -> None:
+    torch.manual_seed(0)
+    output, targets = nn.Linear(8, 30), torch.randint(0, 30, (rows,))
+    features = torch.randn(rows, 8, requires_grad=True)
+    inputs = [features, output.weight, output.bias]
+    loss = linear_cross_entropy(output, features, targets, smoothing)
+    expected = F.cross_entropy(output(features), targets, reduction="sum", label_smoothing=smoothing)
+    assert loss.number == rows
+    torch.testing.assert_close(loss.total, expected)
+    gradients = (torch.autograd.grad(total * 0.5, inputs) for total in (loss.total, expected))
+    for ours, theirs in zip(*gradients, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
+    with torch.autocast("cpu", torch.bfloat16):  # whatever the precision of the model, sums are exact
+        assert torch.equal(linear_cross_entropy(output, features, targets, smoothing).total, loss.total)
+    low = linear_cross_entropy(output, features.bfloat16(), targets, smoothing)
+    torch.testing.assert_close(low.total, expected, rtol=0.01, atol=0)
+
+
 @pytest.mark.parametrize("task", SMALL_DATA)
 def test_every_task_passes_its_label_smoothing_on(composed: Callable[..., DictConfig], task: str) -> None:
-    cfg = composed(task, "model.embedding_size=8", "model.encoder.hidden_size=8", *SMALL_DATA[task])
+    sizes = ["data.sizes={train: 200, validation: 40, test: 4}"]
+    sizes += ["model.embedding_size=8", "model.encoder.hidden_size=8"]
+    cfg = composed(task, *sizes, *SMALL_DATA[task])
     key = next(key for key in KEYS if OmegaConf.select(cfg, key) is not None)
     corpus: Corpus = Corpus(build(cfg.data), build(cfg.codec), **cfg.split)
     batch = next(iter(corpus.splits["validation"].by_length(500, 16)))

@@ -60,14 +60,16 @@ def test_labels_that_training_does_not_have_are_counted() -> None:
 def test_accuracy_by_group_in_the_given_order() -> None:
     groups = accuracy_by(["x", "y", "x"], [True, True, False], ["y", "none", "x"])
     assert list(groups.items()) == [("y", {"accuracy": 1, "count": 1}), ("x", {"accuracy": 0.5, "count": 2})]
+    with pytest.raises(ValueError, match="shorter"):
+        accuracy_by(["x", "y"], [True], ["x", "y"])
 
 
 @pytest.mark.parametrize(
-    "value, name", [(0, "0-4"), (4, "0-4"), (5, "5"), (6, "6-9"), (9, "6-9"), (10, "10+"), (99, "10+")]
+    "value, name", [(-3, "0-4"), (0, "0-4"), (4, "0-4"), (5, "5"), (6, "6-9"), (9, "6-9"), (10, "10+"), (99, "10+")]
 )
 def test_intervals(value: int, name: str) -> None:
     assert interval(value, (5, 6, 10)) == name
-    assert intervals((5, 6, 10)) == ["0-4", "5", "6-9", "10+"]
+    assert intervals((5, 6, 10)) == ["0-4", "5", "6-9", "10+"] and intervals((1, 3)) == ["0", "1-2", "3+"]
 
 
 @pytest.mark.parametrize(
@@ -110,6 +112,7 @@ def history(*scores: tuple[float, ...]) -> list[dict]:
     [
         ([(1, 5), (3, 4), (2, 6)], 2, "bleu"),
         ([(0, 5), (0, 7), (0, 6)], 2, "chrf"),
+        ([(0, 5), (0, 7)], 2, "chrf"),
         ([(0, 0, 3.0), (0, 0, 2.0), (0, 0, 2.5)], 2, "validation_loss"),
         ([(0, 0, 3.0), (0, 0, 2.0), (0, 1)], 3, "chrf"),
         ([(0, 0, 3.0), (4, 1), (4, 1)], 2, "bleu"),

@@ -17,6 +17,7 @@ import pytest
 from conftest import ROOT, TASKS, TEXT_TASKS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from processes import Command, wait_for
 
 from data.errors import InputError
 from models.generator import TargetGenerator
@@ -326,13 +327,12 @@ def test_sentences_of_conllu_are_answered_at_their_empty_line() -> None:
 
 def test_a_person_at_a_terminal_is_prompted_and_may_leave_with_ctrl_c(saved: dict[str, Path]) -> None:
     controller, terminal = pty.openpty()
-    process = start("translation", f"run={saved['translation']}", stdin=terminal, stdout=subprocess.PIPE)
-    with process:
-        os.write(controller, b"the dog\n")
-        read_line(process.stdout.fileno())
-        process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 130
-        error = process.stderr.read().decode()
+    process = Command("tasks.translation.predict", f"run={saved['translation']}", stdin=terminal)
+    os.write(controller, b"the dog\n")
+    wait_for(lambda: process.output.endswith("\n"))
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 130
+    _, error = process.printed
     assert "Enter one input per line; Ctrl-D ends.\n> " in error and "Traceback" not in error
 
 

@@ -16,7 +16,7 @@ from data.errors import InputError
 from training.build import build
 from training.checkpoint import save_checkpoint
 from training.identity import config_id
-from training.recipe import AUTO, Size, read
+from training.recipe import AUTO, Size, read_corpus
 
 CJK = "一二三四五六七八九十百千万上下左右東西南北大小中日月火水木金土山川田人口目耳手足車門雨雪花草"
 
@@ -116,7 +116,7 @@ def test_files_alone_settle_every_value(
 ) -> None:
     caplog.set_level(logging.INFO)
     before = composed(task, *own(task, 60))
-    after, _ = read(before)
+    after, _ = read_corpus(before)
     assert left_open(before) and not left_open(after)
     assert f"trainer.max_epochs={after.trainer.max_epochs} " in f"{caplog.text.strip()} "
     assert before.trainer.max_epochs == AUTO
@@ -125,29 +125,31 @@ def test_files_alone_settle_every_value(
 @pytest.mark.parametrize("task", TASKS)
 def test_a_value_that_is_given_stays(composed: Callable, own: Callable, task: str) -> None:
     given = ["trainer.batch_tokens=97", "optimizer.lr=0.0123"]
-    cfg, _ = read(composed(task, *own(task, 60), *given))
+    cfg, _ = read_corpus(composed(task, *own(task, 60), *given))
     assert (cfg.trainer.batch_tokens, cfg.optimizer.lr) == (97, 0.0123)
-    free, _ = read(composed(task, *own(task, 60)))
+    free, _ = read_corpus(composed(task, *own(task, 60)))
     assert free.trainer.max_epochs >= cfg.trainer.max_epochs  # smaller batches take fewer epochs to as many updates
 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_more_data_takes_larger_batches_and_fewer_epochs(composed: Callable, own: Callable, task: str) -> None:
-    small, _ = read(composed(task, *own(task, 20)))
-    large, _ = read(composed(task, *own(task, 5000)))
+    small, _ = read_corpus(composed(task, *own(task, 20)))
+    large, _ = read_corpus(composed(task, *own(task, 2000)))
     assert small.trainer.batch_tokens <= large.trainer.batch_tokens
     assert small.trainer.max_epochs >= large.trainer.max_epochs
 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_the_vanilla_rnn_has_a_lower_rate(composed: Callable, own: Callable, task: str) -> None:
-    rates = [read(composed(task, *own(task, 20), f"cell={cell}"))[0].optimizer.lr for cell in ("rnn", "lstm", "gru")]
+    rates = [
+        read_corpus(composed(task, *own(task, 20), f"cell={cell}"))[0].optimizer.lr for cell in ("rnn", "lstm", "gru")
+    ]
     assert rates[0] < min(rates[1:])
 
 
 @pytest.mark.parametrize("between, tokenizer", [(" ", "WordTokenizer"), ("", "SentencePieceTokenizer")])
 def test_the_tokenizer_suits_the_script(composed: Callable, own: Callable, between: str, tokenizer: str) -> None:
-    _, corpus = read(composed("sentiment", *own("sentiment", 300, length=20, between=between)))
+    _, corpus = read_corpus(composed("sentiment", *own("sentiment", 300, length=20, between=between)))
     assert type(corpus.codec.tokenizer).__name__ == tokenizer
     lengths = corpus.splits["train"].encoded.lengths
     assert 8 < lengths.mean() < 42  # neither one token per text nor one per letter
@@ -155,20 +157,20 @@ def test_the_tokenizer_suits_the_script(composed: Callable, own: Callable, betwe
 
 def test_options_of_a_tokenizer_that_is_chosen_are_kept(composed: Callable, own: Callable) -> None:
     given = ["codec.tokenizer.vocab_size=120", "codec.tokenizer.lowercase=false"]
-    cfg, corpus = read(composed("sentiment", *own("sentiment", 300, between=""), *given))
+    cfg, corpus = read_corpus(composed("sentiment", *own("sentiment", 300, between=""), *given))
     assert (cfg.codec.tokenizer.vocab_size, cfg.codec.tokenizer.lowercase) == (120, False)
     assert len(corpus.codec.tokenizer.processor) == 120
 
 
 @pytest.mark.parametrize("tokenizer", ["words", "characters"])
 def test_a_tokenizer_without_sub_words_has_no_size(composed: Callable, own: Callable, tokenizer: str) -> None:
-    cfg, corpus = read(composed("translation", *own("translation", 20), f"tokenizer={tokenizer}"))
+    cfg, corpus = read_corpus(composed("translation", *own("translation", 20), f"tokenizer={tokenizer}"))
     assert "vocab_size" not in cfg.codec.tokenizer and corpus.sizes["source_vocab_size"] > 4
 
 
 @pytest.mark.parametrize("characters", options("characters"))
 def test_any_characters_go_with_the_recipe_of_tagging(composed: Callable, own: Callable, characters: str) -> None:
-    cfg, corpus = read(composed("tagging", *own("tagging", 8), f"characters={characters}"))
+    cfg, corpus = read_corpus(composed("tagging", *own("tagging", 8), f"characters={characters}"))
     model = build(cfg.model, **corpus.sizes)
     batch = next(iter(corpus.splits["train"].shuffled(512, 8, seed=0)))
     assert model.loss(batch).total.isfinite()
@@ -190,7 +192,9 @@ def test_eight_rows_train(launch: Callable, own: Callable, task: str) -> None:
 
 @pytest.mark.parametrize("kind", [{"labels": 150}, {"length": 1}, {"between": ""}], ids=str)
 def test_odd_texts_can_be_learnt(composed: Callable, own: Callable, kind: dict) -> None:
-    cfg, corpus = read(composed("sentiment", *own("sentiment", 300, **kind), "model.dropout=0", "model.word_dropout=0"))
+    cfg, corpus = read_corpus(
+        composed("sentiment", *own("sentiment", 300, **kind), "model.dropout=0", "model.word_dropout=0")
+    )
     batch = next(iter(corpus.splits["train"].shuffled(200, 32, seed=0)))
     assert_learns(build(cfg.model, **corpus.sizes), batch, steps=15)
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from models.cells.base import Cell, FusedCell
 from models.cells.gru import GRUCell
 from models.cells.rnn import RNNCell
-from models.recurrence import steps_of
+from models.recurrence import pack_steps
 
 LENGTHS = [4, 0, 9, 1, 9, 3]
 MASK = torch.arange(9) < torch.tensor(LENGTHS)[:, None]
@@ -45,7 +45,7 @@ def written_by_hand(outputs: Tensor) -> bool:
     while node is not None:
         names.append(type(node).__name__)
         node = next((parent for parent, _ in node.next_functions if parent is not None), None)
-    return "LayerBackward" in names
+    return "PackedLayerBackward" in names
 
 
 @pytest.mark.parametrize("reverse", [False, True])
@@ -66,17 +66,19 @@ def test_a_scan_equals_the_loop_in_double_precision(make: Callable[[], FusedCell
     assert_exact(run(type(cell).scan), run(Cell.scan))
 
 
-@pytest.mark.parametrize("ways", [(False, True), (True, False), (True,)])
-def test_directions_in_one_walk_equal_the_loop_of_each(make: Callable[[], FusedCell], ways: tuple[bool, ...]) -> None:
-    cells = [make().double() for _ in ways]
+@pytest.mark.parametrize("reverse", [(False, True), (True, False), (True,)])
+def test_directions_in_one_loop_equal_the_loop_of_each(
+    make: Callable[[], FusedCell], reverse: tuple[bool, ...]
+) -> None:
+    cells = [make().double() for _ in reverse]
     inputs = torch.randn(6, 9, 7, dtype=torch.double, requires_grad=True)
     sources = [inputs, *(parameter for cell in cells for parameter in cell.parameters())]
 
     def by_loops() -> tuple[Tensor, ...]:
-        runs = [Cell.scan(cell, inputs, MASK, None, way) for cell, way in zip(cells, ways, strict=True)]
+        runs = [Cell.scan(cell, inputs, MASK, None, flip) for cell, flip in zip(cells, reverse, strict=True)]
         return torch.cat([out for out, _ in runs], dim=2), torch.cat([state[0] for _, state in runs], dim=1)
 
-    together = values_and_gradients(lambda: cells[0].scan_layer(cells, inputs, MASK, ways), sources)
+    together = values_and_gradients(lambda: cells[0].scan_layer(cells, inputs, MASK, reverse), sources)
     assert_exact(together, values_and_gradients(by_loops, sources))
 
 
@@ -118,9 +120,9 @@ def test_in_bf16_the_kernel_runs(make: Callable[[], FusedCell]) -> None:
 
 
 def test_steps_hold_every_token_once_and_no_padding() -> None:
-    steps = steps_of(tuple(LENGTHS), 9, (False, True))
+    steps = pack_steps(tuple(LENGTHS), 9, (False, True))
     assert steps.tokens == sum(LENGTHS)
-    assert [step.tokens.stop - step.tokens.start for step in steps.walk] == [5, 4, 4, 3, 2, 2, 2, 2, 2]
+    assert [step.tokens.stop - step.tokens.start for step in steps.steps] == [5, 4, 4, 3, 2, 2, 2, 2, 2]
     for packed, padded in zip(steps.packed, steps.padded, strict=True):
         assert sorted(packed.tolist()) == MASK.flatten().nonzero().flatten().tolist()
         assert padded[~MASK.flatten()].eq(len(LENGTHS) + sum(LENGTHS)).all()

@@ -260,7 +260,7 @@ def test_terminated_is_recorded_as_interrupted(files: list[str], tmp_path: Path)
     assert result(tmp_path / "run")["status"] == "interrupted"
 
 
-@pytest.mark.parametrize(("epoch", "advice"), [(0, "no checkpoint was saved"), (1, "with resume=true goes on")])
+@pytest.mark.parametrize(("epoch", "advice"), [(0, "no checkpoint was saved"), (1, "with resume=true continues")])
 def test_an_interrupted_run_says_whether_it_can_be_resumed(
     launch: Callable,
     files: list[str],

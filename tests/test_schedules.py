@@ -29,6 +29,7 @@ def test_a_constant_schedule_rises_and_stays() -> None:
 def test_a_linear_schedule_falls_in_a_line_to_its_final_rate() -> None:
     assert [schedules.linear(p, 0.2, 0.5) for p in (0, 0.1, 0.2, 0.6, 1)] == pytest.approx([0, 0.5, 1, 0.75, 0.5])
     assert [schedules.linear(p, 0.0, 0.0) for p in (0, 0.25, 1)] == pytest.approx([1, 0.75, 0])
+    assert [schedules.linear(p, 0.0, 1.0) for p in (0, 0.25, 1)] == [1, 1, 1]
 
 
 def test_a_cosine_schedule_falls_along_half_a_cosine_to_its_final_rate() -> None:

@@ -26,7 +26,7 @@ from data.tagging import TaggedSentence
 from data.tokenizers import SentencePieceTokenizer
 from data.translation import SentencePair
 from training.identity import config_id
-from training.recipe import read
+from training.recipe import read_corpus
 
 WORDS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
 
@@ -113,9 +113,9 @@ def config(composed: Callable, pairs: Path) -> Callable[..., DictConfig]:
 def test_pairs_from_the_cache_are_those_without_it(
     config: Callable[..., DictConfig], options: list[str], tmp_path: Path
 ) -> None:
-    _, plain = read(config(*options, cached=False))
+    _, plain = read_corpus(config(*options, cached=False))
     for number in range(2):  # the first time it is written, the second time it is read
-        _, corpus = read(config(*options))
+        _, corpus = read_corpus(config(*options))
         assert_same(plain, corpus)
         assert saved(corpus, tmp_path / f"codec{number}") == saved(plain, tmp_path / f"plain{number}")
     assert any("1 of 61 pairs were dropped" in note for note in corpus.notes)
@@ -127,9 +127,9 @@ def test_every_task_whose_examples_are_text_is_served(
 ) -> None:
     options, task = [*SOURCES[name](tmp_path), "recipe=adaptive"], name.split()[0]
     cache = tmp_path_factory.mktemp("cache")
-    cfg, plain = read(composed(task, *options))
+    cfg, plain = read_corpus(composed(task, *options))
     for _ in range(2):
-        again, corpus = read(composed(task, *options, f"data_cache={cache}"))
+        again, corpus = read_corpus(composed(task, *options, f"data_cache={cache}"))
         assert_same(plain, corpus)
         assert isinstance(corpus.splits["train"].examples, StoredRows)
         assert config_id(again) == config_id(cfg)
@@ -140,7 +140,7 @@ def test_what_is_in_the_cache_is_neither_read_nor_tokenised_again(
 ) -> None:
     caplog.set_level(logging.INFO)
     cfg = config()
-    read(cfg)[1].description()
+    read_corpus(cfg)[1].description()
 
     def refuse(*arguments: Any) -> Any:
         raise AssertionError("This was done before.")
@@ -150,7 +150,7 @@ def test_what_is_in_the_cache_is_neither_read_nor_tokenised_again(
     monkeypatch.setattr(SentencePieceTokenizer, "split", refuse)
     monkeypatch.setattr("data.corpus.content_hash", refuse)
     caplog.clear()
-    _, corpus = read(cfg)
+    _, corpus = read_corpus(cfg)
     assert corpus.description()["sizes"] == {"train": 54, "validation": 6}
     assert f"encoded corpus read from {tmp_path / 'cache'}" in caplog.text and "written" not in caplog.text
     arrays = corpus.splits["train"].encoded.source
@@ -162,8 +162,8 @@ CHANGES = [["codec.max_length=5"], ["codec.joint=false"], ["split.split_seed=1"]
 
 def test_what_decides_the_ids_makes_another_entry(config: Callable[..., DictConfig], tmp_path: Path) -> None:
     for number, change in enumerate([[], *CHANGES], start=1):
-        _, plain = read(config(*change, cached=False))
-        assert_same(plain, read(config(*change))[1])
+        _, plain = read_corpus(config(*change, cached=False))
+        assert_same(plain, read_corpus(config(*change))[1])
         assert len(list((tmp_path / "cache").glob("ids-*"))) == number
 
 
@@ -173,7 +173,7 @@ def test_changed_files_changed_code_and_other_libraries_are_other_data(
     cfg = config()
 
     def entries() -> int:
-        read(cfg)
+        read_corpus(cfg)
         return len(list((tmp_path / "cache").glob("rows-*")))
 
     assert entries() == entries() == 1
@@ -208,15 +208,15 @@ DAMAGE: list[tuple[str, Callable[[Path], object]]] = [
 
 def test_a_damaged_entry_is_made_again(config: Callable[..., DictConfig], tmp_path: Path, caplog: Any) -> None:
     cfg = config()
-    _, plain = read(config(cached=False))
-    read(cfg)
+    _, plain = read_corpus(config(cached=False))
+    read_corpus(cfg)
     for name, damage in DAMAGE:
         (file,) = (tmp_path / "cache").glob(name)
         whole = file.read_bytes()
         damage(file)
         caplog.clear()
-        assert_same(plain, read(cfg)[1])
-        assert caplog.text.count("is damaged: it is made again") == 1
+        assert_same(plain, read_corpus(cfg)[1])
+        assert caplog.text.count("is damaged and is rebuilt") == 1
         assert file.read_bytes() == whole
 
 
@@ -292,20 +292,20 @@ def test_the_cache_is_part_of_no_experiment(config: Callable[..., DictConfig]) -
     with open_dict(older):
         del older["data_cache"]
     assert config_id(older) == config_id(plain)
-    assert read(older)[1].cache is None
+    assert read_corpus(older)[1].cache is None
 
 
 def test_generated_data_are_not_kept_and_the_log_says_so(composed: Callable, tmp_path: Path, caplog: Any) -> None:
     caplog.set_level(logging.INFO)
     cfg = composed("sentiment", *FEW_ROWS)
     cfg.data_cache = str(tmp_path / "cache")
-    assert read(cfg)[1].cache is None and not (tmp_path / "cache").exists()
+    assert read_corpus(cfg)[1].cache is None and not (tmp_path / "cache").exists()
     assert "is not kept: texts in files are" in caplog.text
 
 
 def test_a_folder_that_cannot_be_written_is_an_error(config: Callable[..., DictConfig], pairs: Path) -> None:
     with pytest.raises(InputError, match=r"data_cache=.*train\.tsv cannot be written \(.*\): give another folder"):
-        read(config(f"data_cache={pairs}"))
+        read_corpus(config(f"data_cache={pairs}"))
 
 
 def test_a_run_from_the_cache_gives_the_same_bits(launch: Callable[..., Path], pairs: Path, tmp_path: Path) -> None:

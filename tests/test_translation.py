@@ -11,10 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 from conftest import SMALL, assert_learns, options
 from omegaconf import DictConfig, OmegaConf
-from torch import nn
 
 from data.corpus import Corpus, DatasetReader
 from data.errors import InputError
@@ -24,7 +22,6 @@ from data.vocabulary import EOS
 from tasks.translation.evaluation import TranslationEvaluation
 from training.bleu import bleu_by, translation_scores
 from training.build import build
-from training.loss import cross_entropy_of_output
 
 WORDS = {
     "ein": "one",
@@ -315,24 +312,6 @@ def test_tied_weights_are_one(translator: Callable) -> None:
     assert model.generator.output.weight is not model.generator.embedding.vectors.weight
 
 
-@pytest.mark.parametrize("smoothing", [0.0, 0.1])
-@pytest.mark.parametrize("rows", [3, 2500])
-def test_the_loss_is_the_cross_entropy_of_the_output(rows: int, smoothing: float) -> None:
-    torch.manual_seed(0)
-    output, targets = nn.Linear(8, 30), torch.randint(0, 30, (rows,))
-    features = torch.randn(rows, 8, requires_grad=True)
-    inputs = [features, output.weight, output.bias]
-    loss = cross_entropy_of_output(output, features, targets, smoothing)
-    expected = F.cross_entropy(output(features), targets, reduction="sum", label_smoothing=smoothing)
-    assert loss.number == rows
-    torch.testing.assert_close(loss.total, expected)
-    gradients = (torch.autograd.grad(total * 0.5, inputs) for total in (loss.total, expected))
-    for ours, theirs in zip(*gradients, strict=True):
-        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
-    low = cross_entropy_of_output(output, features.bfloat16(), targets, smoothing)
-    torch.testing.assert_close(low.total, expected, rtol=0.01, atol=0)
-
-
 def test_scores_are_those_of_sacrebleu_with_their_signatures() -> None:
     from sacrebleu import corpus_bleu, corpus_chrf
 
@@ -370,6 +349,7 @@ def test_a_text_is_one_line_and_a_translation_said_twice_counts_once(tmp_path: P
     assert nbest.alternatives == [("one two", -1.0), ("", -3.0)]
 
 
+@pytest.mark.draws
 def test_a_run_leaves_scores_texts_and_pictures(launch: Callable, parallel: list[str]) -> None:
     sampled = [*parallel, "codec.sampling_alpha=0.5"]
     folder = launch("translation", *sampled, "evaluation.attention_maps=2")

@@ -1,4 +1,4 @@
-"""Scores of simple models beside those of a run, cached by the content of the data."""
+"""Scores of baselines, computed beside those of a run and cached by the content of the data."""
 
 import hashlib
 import inspect

@@ -98,4 +98,4 @@ def check_entry(entry: zipfile.ZipInfo, path: Path) -> None:
     kind = stat.S_IFMT(entry.external_attr >> 16)
     plain = kind in (0, stat.S_IFREG) and not entry.is_dir()
     if not plain or not is_inside(entry.filename) or entry.compress_type != zipfile.ZIP_STORED:
-        raise InputError(f"{path}: '{shorten(entry.filename)}' is not what a bundle of a run holds: it is not read.")
+        raise InputError(f"{path}: '{shorten(entry.filename)}' does not belong in a bundle of a run: it is not read.")

@@ -65,9 +65,9 @@ def finished_result(directory: Path) -> dict[str, Any]:
     try:
         result = json.loads((directory / RESULT).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
-        raise InputError(f"{directory / RESULT} is missing or damaged: a card is written of a finished run.") from None
+        raise InputError(f"{directory / RESULT} is missing or damaged: only finished runs have a card.") from None
     if not isinstance(result, dict) or result.get("status") != "ok" or not isinstance(result.get("metrics"), dict):
-        raise InputError(f"{directory / RESULT} is not that of a finished run: a card is written of a finished run.")
+        raise InputError(f"{directory / RESULT} is not that of a finished run: only finished runs have a card.")
     return result
 
 
@@ -208,15 +208,15 @@ def score_cell(result: Mapping[str, Any], split: str, name: str) -> str:
 def limits(result: Mapping[str, Any]) -> Iterator[str]:
     """What a user of the model should know."""
     data, split = result["data"], last_split(result)
-    yield f"It has seen {data['name']} only. The scores are those of its {split} split; other texts may be harder."
-    yield "It is one run of one seed: another seed gives another score, which the intervals do not show."
+    yield f"It was trained on {data['name']} only. The scores are those of its {split} split; other data may be harder."
+    yield "The scores are those of one seed; the intervals do not include the variation between seeds."
     if split != "test":
         yield "No test split was scored, and the weights were chosen by the validation score."
     if data.get("source") == "generated":
-        yield "The data are sentences that a grammar generates: the model knows no other words."
+        yield "The data are sentences generated from a grammar: the model knows no other words."
     yield from remarks(dict(result))
-    yield "Words that are not in its vocabulary are unknown to it; prediction warns where most of an input is."
-    yield "No check for bias or for harmful answers has been made."
+    yield "Words outside its vocabulary are unknown to it; prediction warns about inputs that are mostly unknown."
+    yield "It has not been checked for bias or harmful output."
 
 
 def describe_cost(result: Mapping[str, Any]) -> Iterator[str]:

@@ -22,7 +22,7 @@ from data.errors import InputError
 from training.help import CONF, commands, composed, help_text, offered
 from training.interrupt import deferred_interrupts, exit_code, stop_on_termination
 from training.overrides import join_override, split_override
-from training.ranks import arguments_of, one_process_only, rank, speaks
+from training.ranks import arguments_of, one_process_only, rank, reports_errors
 from training.waiting import choose_wait_policy
 
 PRINTS_ONLY = re.compile(r"(--cfg|-c|--info|-i|--resolve|--package|--hydra-help|--version|--shell-completion|-sc)\b")
@@ -62,7 +62,7 @@ def start(task: str, main: Callable[[], Any]) -> None:
             if rank() == 0:
                 print("interrupted before the run began: nothing was saved", file=sys.stderr)
             sys.exit(exit_code(interrupt))
-        if speaks():
+        if reports_errors():
             print(f"error: {explain(task, overrides_in(arguments), error)}", file=sys.stderr)
         sys.exit(2)
 
@@ -127,7 +127,7 @@ def check_grammar(override: str, sweep: bool) -> None:
     sign, key, value = split_override(override)
     if value is None:
         if sign != "~":
-            raise InputError(f"'{override}' is no option: write key=value, for instance seed=2.")
+            raise InputError(f"'{override}' is not an option: write key=value, for instance seed=2.")
         return
     try:
         OverridesParser.create().parse_override(override)
@@ -185,7 +185,7 @@ def example(task: str, data: str, needed: list[str]) -> str:
 
 
 def check_added(task: str, key: str) -> None:
-    """Refuse ``+key`` where no constructor reads it: at the top of the config, or in a section that is none's."""
+    """Refuse ``+key`` where no constructor reads it: at the top of the config, or in a section of plain values."""
     cfg = composed(task)
     top, _, rest = key.partition(".")
     if top in PLAIN_SECTIONS:
@@ -218,7 +218,7 @@ def suggestion(name: str, names: Iterable[str]) -> str:
     if found:
         return f"Did you mean {' or '.join(found)}?"
     few = sorted(names)
-    return f"Choose one of {', '.join(few)}." if len(few) <= 12 else "--help lists what there is."
+    return f"Choose one of {', '.join(few)}." if len(few) <= 12 else "--help lists the options."
 
 
 def nearest(name: str, names: list[str]) -> list[str]:

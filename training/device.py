@@ -23,7 +23,7 @@ def choose_device(name: str) -> torch.device:
     if name.split(":")[0] not in available:
         raise InputError(f"device={name}: choose auto, cpu, cuda or mps.")
     if not available[name.split(":")[0]]:
-        raise InputError(f"device={name}: this machine has none that PyTorch can use; device=auto takes what there is.")
+        raise InputError(f"device={name}: not available on this machine; device=auto takes a device that is.")
     return torch.device(name)
 
 
@@ -60,12 +60,12 @@ def autocast(device: torch.device, precision: str) -> contextlib.AbstractContext
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
 
 
-def bound_kernel_cache() -> None:
+def limit_kernel_cache() -> None:
     """Keep fewer of oneDNN's compiled kernels: each shape of a batch makes some, of about 4 MB each."""
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
 
 
-def be_deterministic(device: torch.device) -> None:
+def use_deterministic_kernels(device: torch.device) -> None:
     """Ask CUDA for kernels that give the same bits twice; those of the processor do."""
     if device.type == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

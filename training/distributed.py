@@ -49,13 +49,13 @@ class Processes:
         """The device of this process, of the kind that was chosen for all."""
         return device
 
-    def share_weights(self, model: nn.Module) -> None:
+    def broadcast_weights(self, model: nn.Module) -> None:
         """Give every process the weights and buffers of the first one."""
 
     def check_same(self, facts: dict[str, Any]) -> None:
         """Raise ``InputError`` where facts by name, on which batches and gradients depend, differ between processes."""
 
-    def share(self, batches: Batches) -> Batches:
+    def shard(self, batches: Batches) -> Batches:
         """The part of every batch that this process computes."""
         return batches
 
@@ -66,11 +66,11 @@ class Processes:
         """The loss and the counts of all processes; gradients become those of the mean over all their predictions."""
         return loss, list(counts)
 
-    def agreed(self, value: float) -> float:
+    def broadcast_number(self, value: float) -> float:
         """The number that the first process has."""
         return value
 
-    def from_first(self, value: Value) -> Value:
+    def broadcast(self, value: Value) -> Value:
         """What the first process has, for which the others wait as long as a validation may take."""
         return value
 
@@ -113,7 +113,7 @@ class SeveralProcesses(Processes):
         torch.cuda.set_device(local_rank())
         return torch.device("cuda", local_rank())
 
-    def share_weights(self, model: nn.Module) -> None:
+    def broadcast_weights(self, model: nn.Module) -> None:
         with answered():
             for tensor in model.state_dict().values():
                 dist.broadcast(tensor, src=0)
@@ -130,7 +130,7 @@ class SeveralProcesses(Processes):
                         f"machines the same files, versions and options, trainer.precision among them."
                     )
 
-    def share(self, batches: Batches) -> Batches:
+    def shard(self, batches: Batches) -> Batches:
         """Every n-th row, so that shares are of similar lengths; of a batch with fewer rows some shares are empty."""
         return Batches(batches.encoded, [rows[self.rank :: self.size] for rows in batches.rows])
 
@@ -153,7 +153,7 @@ class SeveralProcesses(Processes):
             parameter.grad = summed.view_as(parameter)
         return Loss(flat[-1], number), sums[: len(counts)]
 
-    def agreed(self, value: float) -> float:
+    def broadcast_number(self, value: float) -> float:
         return self.sums([value if self.first else 0.0])[0]
 
     def sums(self, numbers: Sequence[float]) -> list[float]:
@@ -163,7 +163,7 @@ class SeveralProcesses(Processes):
             dist.all_reduce(summed)
         return summed.tolist()
 
-    def from_first(self, value: Value) -> Value:
+    def broadcast(self, value: Value) -> Value:
         box = [value if self.first else None]
         with answered():
             dist.broadcast_object_list(box, src=0, group=self.patient, device=torch.device("cpu"))
@@ -224,7 +224,7 @@ def answered() -> Iterator[None]:
         yield
     except RuntimeError as error:
         raise LostProcessError(
-            "Another process of this run ended or does not answer, and left no reason: see what it printed."
+            "Another process of this run ended or does not answer, and left no reason: see its output."
         ) from error
 
 

@@ -8,7 +8,7 @@ Scores = dict[str, float]
 
 
 class Evaluation(Protocol):
-    """Scores of a task, the baselines that stand beside them, and what is written into the run folder."""
+    """Scores of a task, those of its baselines, and the files written into the run folder."""
 
     tie_breakers: Sequence[str] = ()  # scores that rank epochs with equal values of ``trainer.metric``, in this order
     hub_task: str = "other"  # what the Hugging Face hub calls the task

@@ -20,12 +20,12 @@ from training.baselines import add_baselines
 from training.build import build, check_types
 from training.checksums import write_checksums
 from training.device import (
-    be_deterministic,
-    bound_kernel_cache,
     choose_device,
     choose_precision,
+    limit_kernel_cache,
     peak_memory_mb,
     reset_peak_memory,
+    use_deterministic_kernels,
 )
 from training.distributed import Processes
 from training.evaluation import Evaluation
@@ -33,7 +33,7 @@ from training.folders import CONFIG
 from training.identity import config_id
 from training.model import TaskModel
 from training.plots import learning_curve
-from training.recipe import has_recipe, read
+from training.recipe import has_recipe, read_corpus
 from training.recorder import Recorder
 from training.result import Result, environment
 from training.size import match_parameters
@@ -46,7 +46,7 @@ SIZES: dict[str, dict[str, int]] = {}  # of corpora that jobs of this process we
 
 
 def resolved(cfg: DictConfig) -> DictConfig:
-    """The config with what this machine makes of ``auto``: the precision, and the number of threads.
+    """The config with ``auto`` resolved for this machine: the precision, and the number of threads.
 
     A config that an older version saved lacks ``test``; it scored the test split.
     """
@@ -95,13 +95,13 @@ def train_along(cfg: DictConfig, processes: Processes) -> None:
 def prepared(cfg: DictConfig, directory: Path, processes: Processes) -> tuple[DictConfig, Trainer, dict[str, Any]]:
     """The config with what its data decide, the trainer that it names, and the entry ``data`` of a result."""
     device = processes.device(choose_device(cfg.device))
-    bound_kernel_cache()
-    be_deterministic(device)
+    limit_kernel_cache()
+    use_deterministic_kernels(device)
     reset_peak_memory(device)
     torch.manual_seed(cfg.seed)
 
     log.info("reading the data")
-    cfg, corpus = read(cfg)
+    cfg, corpus = read_corpus(cfg)
     for note in corpus.notes:
         log.info("%s", note)
     cfg = match_parameters(cfg, counter(corpus.sizes))
@@ -110,7 +110,7 @@ def prepared(cfg: DictConfig, directory: Path, processes: Processes) -> tuple[Di
     description = corpus.description()
     identity = {"config_id": config_id(cfg), "seed": cfg.seed, "data": trained_on(description)}
     processes.check_same({**identity, "sizes": corpus.sizes, "lengths": lengths_digest(corpus)})
-    processes.share_weights(model)
+    processes.broadcast_weights(model)
     evaluation: Evaluation = build(cfg.evaluation)
     evaluation.fit(corpus.splits["train"].examples)
     optimizer = build_optimizer(cfg, model)
@@ -194,14 +194,14 @@ def scored(trainer: Trainer, evaluation: Evaluation, corpus: Corpus[Any]) -> tup
 
 
 def initialise(cfg: DictConfig, model: TaskModel, corpus: Corpus[Any]) -> None:
-    """Let weights start otherwise than their modules do, where the config asks for it."""
+    """Replace the initial weights of embeddings and recurrences, where the config asks for it."""
     if cfg.get("embeddings") is not None:
         start_embeddings(cfg, model, corpus)
     start_recurrence(cfg.get("recurrent_weights"), model)
 
 
 def start_embeddings(cfg: DictConfig, model: TaskModel, corpus: Corpus[Any]) -> None:
-    """Give the model the vectors that its config makes of the training split."""
+    """Initialise the embedding with vectors from the training split, as the config says."""
     if not hasattr(model, "embedding"):
         raise InputError(f"embeddings: the model of task={cfg.task} embeds no tokens of its inputs; leave it null.")
     started, shape = time.perf_counter(), model.embedding.vectors.weight.shape
@@ -215,14 +215,14 @@ def start_recurrence(rule: str | None, model: TaskModel) -> None:
     if rule not in (None, "orthogonal"):
         raise InputError(f"recurrent_weights={rule}: choose orthogonal, or null for the rule of the cell.")
     if rule is not None and not orthogonal_recurrence(model):
-        log.info("recurrent_weights=%s changes nothing: this cell multiplies its state with no matrix", rule)
+        log.info("recurrent_weights=%s has no effect: this cell has no recurrent weight matrix", rule)
 
 
 def sized_by_data(cfg: DictConfig) -> tuple[DictConfig, int]:
     """The config with its recipe's choices and matched sizes, and the parameters of its model."""
     key = str([OmegaConf.to_container(cfg[part], resolve=True) for part in ("data", "codec", "split")])
     if has_recipe(cfg) or key not in SIZES:  # a recipe's choices depend on more than these parts
-        cfg, corpus = read(cfg)
+        cfg, corpus = read_corpus(cfg)
         SIZES[key] = corpus.sizes
     count = counter(SIZES[key])
     cfg = match_parameters(cfg, count)

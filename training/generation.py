@@ -11,11 +11,11 @@ from models.attention import Memory
 from models.cells.base import State
 from models.generator import TargetGenerator
 from models.search import BeamSearch
-from training.loss import Loss, cross_entropy_of_output
+from training.loss import Loss, linear_cross_entropy
 from training.model import TaskModel
 
 
-class GenerativeModel(TaskModel):
+class EncoderDecoderModel(TaskModel):
     """Encodes what is given, and writes the target one token after the other.
 
     Subclasses set ``generator``, ``search`` and ``label_smoothing``, and write ``encode``.
@@ -40,7 +40,7 @@ class GenerativeModel(TaskModel):
         """The loss of the targets, given what is encoded."""
         features, _ = self.generator(batch.targets, batch.target_mask, memory, state)
         scored = batch.target_mask
-        return cross_entropy_of_output(
+        return linear_cross_entropy(
             self.generator.output, features[scored], batch.targets[scored], self.label_smoothing
         )
 

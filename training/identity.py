@@ -137,6 +137,6 @@ def files_of(path: Path) -> Iterable[Path]:
 
 
 def files_label(data: DictConfig) -> str:
-    """A few characters that tell apart the files that a config names, for the names of folders; empty without files."""
+    """A short hash of the files that a config names, for the names of folders; empty without files."""
     names = given_files(data)
     return hashlib.sha256("\0".join(names).encode()).hexdigest()[:SHORT] if names else ""

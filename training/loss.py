@@ -32,13 +32,13 @@ def pinball(quantiles: Tensor, targets: Tensor, mask: Tensor, levels: Sequence[f
     return Loss(torch.maximum(level * errors, (level - 1) * errors).mean(dim=-1).sum(), len(errors))
 
 
-def cross_entropy_of_output(output: nn.Linear, features: Tensor, targets: Tensor, label_smoothing: float) -> Loss:
+def linear_cross_entropy(output: nn.Linear, features: Tensor, targets: Tensor, label_smoothing: float) -> Loss:
     """The same of ``output(features)``, for a large vocabulary: ([N, F], [N]) -> ``Loss``."""
-    total = OutputCrossEntropy.apply(features, output.weight, output.bias, targets, label_smoothing)  # type: ignore[no-untyped-call]
+    total = LinearCrossEntropy.apply(features, output.weight, output.bias, targets, label_smoothing)  # type: ignore[no-untyped-call]
     return Loss(total, len(targets))
 
 
-class OutputCrossEntropy(torch.autograd.Function):
+class LinearCrossEntropy(torch.autograd.Function):
     """Cross-entropy of softmax(W f + b) against (1 - a) one-hot + a / V, that never holds all the probabilities.
 
     Some rows at a time give their loss and at once their share of the gradients: that of a logit is its probability
@@ -52,7 +52,7 @@ class OutputCrossEntropy(torch.autograd.Function):
         ctx: Any, features: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, label_smoothing: float
     ) -> Tensor:
         with torch.autocast(features.device.type, enabled=False):
-            total, *gradients = OutputCrossEntropy.compute(features, weight, bias, targets, label_smoothing)
+            total, *gradients = LinearCrossEntropy.compute(features, weight, bias, targets, label_smoothing)
         ctx.save_for_backward(*gradients)
         return total
 
@@ -67,8 +67,8 @@ class OutputCrossEntropy(torch.autograd.Function):
         by_weight = (features.sum(dim=0).float() * -uniform).expand_as(weight).contiguous()
         by_bias = torch.full_like(bias, -uniform * len(features))
         total = bias.new_zeros(())
-        for first in range(0, len(features), OutputCrossEntropy.rows_at_once):
-            rows = slice(first, first + OutputCrossEntropy.rows_at_once)
+        for first in range(0, len(features), LinearCrossEntropy.rows_at_once):
+            rows = slice(first, first + LinearCrossEntropy.rows_at_once)
             part, right = features[rows], (torch.arange(len(features[rows]), device=features.device), targets[rows])
             logits = F.linear(part, low, shift)
             right_logits = logits[right].float()

@@ -50,9 +50,9 @@ def accuracy(hypotheses: Sequence[Any], references: Sequence[Any]) -> float:
     return fraction([eq(*pair) for pair in zip(hypotheses, references, strict=True)])
 
 
-def fraction(marks: Sequence[bool]) -> float:
-    """The fraction of marks that are true; 0 where there are none."""
-    return sum(marks) / len(marks) if marks else 0.0
+def fraction(values: Sequence[bool]) -> float:
+    """The fraction of values that are true; 0 without any."""
+    return sum(values) / len(values) if values else 0.0
 
 
 def unseen_counts(known: Iterable[str], references: Iterable[str]) -> dict[str, int]:
@@ -70,7 +70,7 @@ def accuracy_by(groups: Sequence[str], correct: Sequence[bool], order: Sequence[
     by_group: dict[str, list[bool]] = {group: [] for group in order}
     for group, mark in zip(groups, correct, strict=True):
         by_group[group].append(mark)
-    return {group: {"accuracy": fraction(marks), "count": len(marks)} for group, marks in by_group.items() if marks}
+    return {group: {"accuracy": fraction(found), "count": len(found)} for group, found in by_group.items() if found}
 
 
 def interval(value: int, bounds: Sequence[int]) -> str:

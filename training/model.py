@@ -13,7 +13,7 @@ from training.loss import Loss
 
 
 class TaskModel(nn.Module, ABC):
-    """A model that can learn from a batch and say what it makes of one."""
+    """A model of a task: the loss of a batch, and predictions for one."""
 
     embedding: TokenEmbedding  # of the input's tokens, where a model reads any
 

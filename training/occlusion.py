@@ -43,7 +43,7 @@ def parts(spans: Sequence[Span]) -> list[Span]:
 
 
 def quiet_answers(predictor: Predictor, texts: Sequence[str]) -> list[Answer]:
-    """Answers without warnings, which texts that nobody wrote need not have."""
+    """Answers without warnings, which do not matter for texts with words left out."""
     before, predictor.on_warning = predictor.on_warning, lambda where, what: None
     try:
         return predictor.predict(texts)

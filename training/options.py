@@ -11,14 +11,14 @@ from dataclasses import MISSING, Field, field, fields
 from typing import Any, TypeVar, get_type_hints
 
 from data.errors import InputError, first_line, shorten
-from training.ranks import one_process_only, speaks
+from training.ranks import one_process_only, reports_errors
 
 Options = TypeVar("Options")
 
 
 @contextmanager
 def one_sentence() -> Iterator[None]:
-    """Within it, a command that cannot go on ends with one sentence.
+    """Within it, a command that cannot continue ends with one sentence.
 
     The exit code is 2 where its input or a file is at fault, 1 where memory does not suffice, and 130 after Ctrl-C.
     """
@@ -39,7 +39,7 @@ def one_sentence() -> Iterator[None]:
 
 
 def stop(message: str, code: int) -> None:
-    if speaks():
+    if reports_errors():
         print(message, file=sys.stderr)
     sys.exit(code)
 

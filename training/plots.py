@@ -83,7 +83,7 @@ def draw_band(axes: Axes, rows: Sequence[dict[str, Any]], label: str) -> None:
 def confusion_matrix(hypotheses: Sequence[Any], references: Sequence[Any], path: Path) -> None:
     """How often each reference class (row) was predicted as which class (column): counts, and fractions of the row.
 
-    Of many classes the most frequent ones are drawn. Where labels are drawn otherwise than they are, what they stand
+    Of many classes the most frequent ones are drawn. Where labels are shortened or replaced, what they stand
     for is written beside the figure (``confusion_matrix.txt``).
     """
     references, hypotheses = [str(name) for name in references], [str(name) for name in hypotheses]

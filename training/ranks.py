@@ -27,11 +27,11 @@ def local_rank() -> int:
 def number(name: str, default: int) -> int:
     value = os.environ.get(name, str(default))
     if not value.isdecimal():
-        raise InputError(f"The environment has {name}={shorten(value)}, which is no number: unset it, or use torchrun.")
+        raise InputError(f"The environment has {name}={shorten(value)}, not a number: unset it, or use torchrun.")
     return int(value)
 
 
-def speaks() -> bool:
+def reports_errors() -> bool:
     """Whether this process reports what is wrong with a command line: one on every machine does."""
     return os.environ.get("LOCAL_RANK", "0") == "0" or "RANK" not in os.environ
 

@@ -94,7 +94,7 @@ class Choices:
         return " ".join(f"{key}={'null' if value is None else value}" for key, value in self.made.items())
 
 
-def read(cfg: DictConfig) -> tuple[DictConfig, Corpus[Any]]:
+def read_corpus(cfg: DictConfig) -> tuple[DictConfig, Corpus[Any]]:
     """The config with all values that its recipe leaves to the data, and the data set that it names."""
     example_type = resolve_target(cfg.codec._target_).example_type
     reader: DatasetReader[Any] = build(cfg.data).for_examples(example_type)

@@ -1,4 +1,4 @@
-"""``result.json``: what a run came to, and everything needed to tell it from another."""
+"""``result.json``: the outcome of a run, and everything that identifies it."""
 
 import platform
 import subprocess

@@ -68,13 +68,13 @@ def run(cfg: DictConfig) -> float | None:
     except ENDS_A_RUN as error:
         log.error("error: %s", error)
         if not alone and cfg.on_error != "stop":
-            return None  # the other jobs of a sweep go on; what became of this one is in its folder
+            return None  # the other jobs of a sweep continue; the folder of this one has the reason
         if isinstance(error, InputError) and alone:
             remove_empty_run(directory)
             sys.exit(2)
         sys.exit(1)
     except KeyboardInterrupt as interrupt:
-        resumable = "the same command with resume=true goes on from the last checkpoint"
+        resumable = "the same command with resume=true continues from the last checkpoint"
         log.error("interrupted: %s", resumable if unfinished(directory) else "no checkpoint was saved; start again")
         sys.exit(exit_code(interrupt))
     except Exception:
@@ -148,19 +148,19 @@ def recorded(
         raise
     except (torch.OutOfMemoryError, MemoryError) as error:
         advice = "Lower trainer.batch_tokens or trainer.batch_sentences, or codec.max_length."
-        result.write("out_of_memory", f"{str(error) or 'The machine has no more memory.'} {advice}")
+        result.write("out_of_memory", f"{str(error) or 'Out of memory.'} {advice}")
         raise
     except KeyboardInterrupt:
         result.write("interrupted", "Stopped by the user.")
         raise
     except Exception as error:
-        if result.began or not unfinished(directory):  # a run that may not go on leaves the earlier one as it is
+        if result.began or not unfinished(directory):  # a refused run leaves the earlier one as it is
             result.write("failed", f"{type(error).__name__}: {error}")
         raise
     result.add(test_scored_in_sweep=count_test_scores(directory.parent))
     result.write("ok")
     export(result, lambda: write_card(directory))
-    result.write("ok")  # again: the card is made of it, and may have left a warning
+    result.write("ok")  # again: writing the card may have added a warning
     remove_checkpoints(directory)
     if not in_sweep:
         show(result.title, result.content, directory)

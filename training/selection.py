@@ -26,12 +26,12 @@ def rank(row: Mapping[str, Any], metrics: Sequence[str]) -> tuple[float, ...]:
 
 
 def constant(history: History, metrics: Sequence[str]) -> bool:
-    """Whether no metric tells any two epochs apart."""
+    """Whether every metric is the same in all epochs."""
     return len({tuple(row["validation"][name] for name in metrics) for row in history}) <= 1
 
 
 def deciding_metric(history: History, metrics: Sequence[str]) -> str:
-    """The first metric that tells epochs apart, or ``validation_loss``; with one epoch, the first."""
+    """The first metric that differs between epochs, or ``validation_loss``; with one epoch, the first."""
     if len(history) < 2:
         return metrics[0]
     return next((name for name in metrics if not constant(history, [name])), LOSS)

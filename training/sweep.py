@@ -1,4 +1,4 @@
-"""What a job of a sweep does otherwise than a run alone: skip what is finished, take up what is not, share cores."""
+"""What distinguishes a job of a sweep from a single run: it skips finished work, resumes the rest and shares cores."""
 
 import contextlib
 import itertools
@@ -24,7 +24,7 @@ LEFT_BY_HYDRA = {"multirun.yaml"}
 
 
 def finished(directory: Path, cfg: DictConfig | None = None, files: str | None = None) -> float | None:
-    """The validation score of the run that a folder has; None where it has none that came to its end.
+    """The validation score of the run that a folder has; None if it has no finished run.
 
     With ``cfg``, only a run of the same config, on files of the same content, with the same suite of scores counts.
     """
@@ -82,13 +82,13 @@ def check_choices(cfg: DictConfig) -> None:
 
 def leave_test_to_the_end(cfg: DictConfig, sweeper: Mapping[str, Any], overrides: Iterable[str]) -> None:
     """Leave the test split unread in a search, whose sweeper chooses jobs by scores, unless the command line says."""
-    said = any(override.lstrip("+").startswith("test=") for override in overrides)
-    if sweeper["_target_"] != ALL_COMBINATIONS and not said:
+    given = any(override.lstrip("+").startswith("test=") for override in overrides)
+    if sweeper["_target_"] != ALL_COMBINATIONS and not given:
         cfg.test = False
 
 
 def mark_for_resume(cfg: DictConfig, directory: Path) -> None:
-    """Let a job go on from the last whole epoch of an earlier start of the same sweep; its folder tells the config."""
+    """Let a job resume from the checkpoint of an earlier start of the same sweep; its folder name has the config id."""
     if any((directory / name).is_file() for name in CHECKPOINTS):
         cfg.resume = True
 

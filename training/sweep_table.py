@@ -1,4 +1,4 @@
-"""What the jobs of a sweep came to: a line for each, and a table of all."""
+"""The outcomes of the jobs of a sweep: a line for each, and a table of all."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime

@@ -38,7 +38,7 @@ class Tracking:
         except Exception as error:
             self.failed = True
             name, reason = self.tracker.extra, f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
-            log.warning("tracker=%s failed and gets nothing more of this run (%s)", name, reason)
+            log.warning("tracker=%s failed and is switched off for the rest of this run (%s)", name, reason)
             self.result.warn(f"tracker={name}: {reason}")
 
     def start(self, cfg: DictConfig, history: Sequence[dict[str, Any]]) -> None:

@@ -146,7 +146,7 @@ class Trainer:
         decay = self.average_decay
         self.average = AveragedModel(self.model, multi_avg_fn=moving_average(decay)) if decay else None
         self.peak_rates = [group["lr"] for group in self.optimizer.param_groups]
-        self.random_state: dict[str, Tensor] | None = None  # in which a resumed epoch goes on
+        self.random_state: dict[str, Tensor] | None = None  # in which a resumed epoch continues
         self.on_epoch: Callable[[dict[str, Any]], None] = lambda row: None  # receives every row of the history
         self.processes = Processes()  # that train this model; one, unless a run says otherwise
 
@@ -176,7 +176,7 @@ class Trainer:
         if self.processes.first:
             self.validate(trained)
         kept = (self.progress, self.totals, self.history)
-        self.progress, self.totals, self.history = self.processes.from_first(kept)
+        self.progress, self.totals, self.history = self.processes.broadcast(kept)
 
     def validate(self, trained: dict[str, Any]) -> None:
         """Score an epoch, and write it all to disk; the checkpoint last, so that it is never ahead."""
@@ -269,7 +269,7 @@ class Trainer:
             self.random_state = None
         self.model.train()
         batches = self.corpus.splits["train"].shuffled(self.batch_tokens, self.batch_sentences, seed)
-        rate = self.train_batches(self.processes.share(batches), seed)
+        rate = self.train_batches(self.processes.shard(batches), seed)
         self.check_weights()
         return self.totals.row(rate)
 
@@ -282,12 +282,12 @@ class Trainer:
         with EpochBar(title, len(batches), self.processes.first) as bar:
             bar.advance(self.totals.batches)
             for batch in batches.after(self.totals.batches):
-                rate = self.set_rate(self.fraction_done(len(batches)))
+                rate = self.set_learning_rate(self.fraction_done(len(batches)))
                 self.processes.seed_step(seed, self.totals.batches)
                 loss, norm = self.train_step(batch, batches)
                 pending.append((loss.total.detach(), norm, loss.number))
                 self.progress.steps += 1
-                self.totals.seconds = self.processes.agreed(before + time.perf_counter() - started)
+                self.totals.seconds = self.processes.broadcast_number(before + time.perf_counter() - started)
                 ended = self.totals.batches == len(batches) or self.out_of_time
                 save = not ended and self.checkpoint_is_due(saved)
                 if len(pending) == STEPS_BETWEEN_CHECKS or ended or save:
@@ -348,7 +348,7 @@ class Trainer:
             total, count = total + loss.total.detach(), count + loss.number
         return Loss(total, count)
 
-    def set_rate(self, progress: float) -> float:
+    def set_learning_rate(self, progress: float) -> float:
         factor = self.schedule(progress)
         for group, peak in zip(self.optimizer.param_groups, self.peak_rates, strict=True):
             group["lr"] = peak * factor
@@ -424,12 +424,12 @@ class Trainer:
         save_checkpoint(state, self.directory)
 
     def resume(self) -> bool:
-        """Go on from the last checkpoint; False where there is none.
+        """Continue from the last checkpoint; False without one.
 
         Raises:
             InputError: the checkpoint is of another config or of other data. Nothing is changed then.
         """
-        state = self.processes.from_first(load_checkpoint(self.directory) if self.processes.first else None)
+        state = self.processes.broadcast(load_checkpoint(self.directory) if self.processes.first else None)
         if state is None:
             return False
         check_identity(state.get("identity", {}), self.identity, self.directory)

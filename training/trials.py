@@ -158,7 +158,7 @@ def covers(given: str, key: str) -> bool:
 
 
 def has_key(cfg: DictConfig, key: str) -> bool:
-    """Whether a config has a key, be it null."""
+    """Whether a config has a key, with any value or null."""
     parent, _, name = key.rpartition(".")
     node = OmegaConf.select(cfg, parent) if parent else cfg
     return isinstance(node, DictConfig) and name in node

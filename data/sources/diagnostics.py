@@ -10,7 +10,7 @@ from typing import Any
 from data.corpus import DatasetReader
 from data.errors import InputError
 from data.memory import BLANK, NO_TARGET, MemorySequence
-from data.sources.language.chance import Chance
+from data.sources.language.splitmix import SplitMix64
 
 DELIMITER = "|"
 Permutation = tuple[int, ...]
@@ -48,13 +48,13 @@ class Diagnostic(DatasetReader[MemorySequence]):
         return {"source": "generated", "revision": None}
 
     def read_split(self, split: str) -> list[MemorySequence]:
-        chance = Chance(int.from_bytes(sha256(f"{self.name}:{split}:{self.seed}".encode()).digest()[:8]))
+        rng = SplitMix64(int.from_bytes(sha256(f"{self.name}:{split}:{self.seed}".encode()).digest()[:8]))
         longest = self.test_length if split == "test" else self.length
         choices = longest - self.min_length + 1
-        return [self.sequence(chance, self.min_length + chance.below(choices)) for _ in range(self.sizes[split])]
+        return [self.sequence(rng, self.min_length + rng.randbelow(choices)) for _ in range(self.sizes[split])]
 
     @abstractmethod
-    def sequence(self, chance: Chance, length: int) -> MemorySequence:
+    def sequence(self, rng: SplitMix64, length: int) -> MemorySequence:
         """A random sequence of so many tokens."""
 
 
@@ -73,9 +73,9 @@ class Adding(Diagnostic):
     name = "adding"
     shortest = 2
 
-    def sequence(self, chance: Chance, length: int) -> MemorySequence:
-        numbers = [chance.below(10_000) for _ in range(length)]
-        first, second = chance.below(length // 2), length // 2 + chance.below(length - length // 2)
+    def sequence(self, rng: SplitMix64, length: int) -> MemorySequence:
+        numbers = [rng.randbelow(10_000) for _ in range(length)]
+        first, second = rng.randbelow(length // 2), length // 2 + rng.randbelow(length - length // 2)
         tokens = [f"{n / 10_000:.4f}{'*' * (place in (first, second))}" for place, n in enumerate(numbers)]
         return at_last(tokens, f"{(numbers[first] + numbers[second]) / 10_000:.4f}", length - 1 - first)
 
@@ -102,8 +102,8 @@ class Copy(Diagnostic):
         self.shortest = 2 * self.repeated + 1
         super().__post_init__()
 
-    def sequence(self, chance: Chance, length: int) -> MemorySequence:
-        copied = [chance.pick(ascii_lowercase[: self.symbols]) for _ in range(self.repeated)]
+    def sequence(self, rng: SplitMix64, length: int) -> MemorySequence:
+        copied = [rng.choice(ascii_lowercase[: self.symbols]) for _ in range(self.repeated)]
         waiting = [BLANK] * (length - 2 * self.repeated - 1)
         tokens = [*copied, *waiting, DELIMITER, *[BLANK] * self.repeated]
         targets = (*[BLANK] * (length - self.repeated), *copied)
@@ -127,9 +127,9 @@ class Recall(Diagnostic):
         check_symbols(self.symbols)
         super().__post_init__()
 
-    def sequence(self, chance: Chance, length: int) -> MemorySequence:
-        first = chance.pick(ascii_lowercase[: self.symbols])
-        others = [chance.pick(ascii_lowercase[self.symbols :]) for _ in range(length - 1)]
+    def sequence(self, rng: SplitMix64, length: int) -> MemorySequence:
+        first = rng.choice(ascii_lowercase[: self.symbols])
+        others = [rng.choice(ascii_lowercase[self.symbols :]) for _ in range(length - 1)]
         return at_last([first, *others], first, length - 1)
 
 
@@ -148,11 +148,11 @@ class TemporalOrder(Diagnostic):
     name = "temporal_order"
     shortest = 10
 
-    def sequence(self, chance: Chance, length: int) -> MemorySequence:
-        tokens = ["E", *(chance.pick("abcd") for _ in range(length - 2)), "B"]
-        first = length // 10 + chance.below(length // 10)
-        second = length // 2 + chance.below(length // 10)
-        tokens[first], tokens[second] = chance.pick("XY"), chance.pick("XY")
+    def sequence(self, rng: SplitMix64, length: int) -> MemorySequence:
+        tokens = ["E", *(rng.choice("abcd") for _ in range(length - 2)), "B"]
+        first = length // 10 + rng.randbelow(length // 10)
+        second = length // 2 + rng.randbelow(length // 10)
+        tokens[first], tokens[second] = rng.choice("XY"), rng.choice("XY")
         return at_last(tokens, tokens[first] + tokens[second], length - 1 - first)
 
 
@@ -162,8 +162,8 @@ class Parity(Diagnostic):
 
     name = "parity"
 
-    def sequence(self, chance: Chance, length: int) -> MemorySequence:
-        bits = [chance.below(2) for _ in range(length)]
+    def sequence(self, rng: SplitMix64, length: int) -> MemorySequence:
+        bits = [rng.randbelow(2) for _ in range(length)]
         odd = [str(sum(bits[: step + 1]) % 2) for step in range(length)]
         return MemorySequence(" ".join(map(str, bits)), tuple(odd))
 
@@ -192,10 +192,10 @@ class Permutations(Diagnostic):
         swapped = [(*start[:i], i + 1, i, *start[i + 2 :]) for i in range(self.elements - 1)]
         self.choices: list[Permutation] = swapped if self.swaps else list(permutations(start))
 
-    def sequence(self, chance: Chance, length: int) -> MemorySequence:
+    def sequence(self, rng: SplitMix64, length: int) -> MemorySequence:
         product, tokens, targets = tuple(range(self.elements)), [], []
         for _ in range(length):
-            chosen = chance.pick(self.choices)
+            chosen = rng.choice(self.choices)
             product = compose(product, chosen)
             tokens.append(written(chosen))
             targets.append(written(product))

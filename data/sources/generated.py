@@ -11,7 +11,7 @@ from data.classification import LabelledText
 from data.corpus import DatasetReader
 from data.errors import InputError
 from data.sources.language import Sentence, sentences
-from data.sources.language.chance import Chance
+from data.sources.language.splitmix import SplitMix64
 from data.tagging import TaggedSentence
 from data.tokenizers import WordTokenizer
 from data.translation import SentencePair
@@ -96,21 +96,21 @@ class GeneratedLanguage(DatasetReader[Any]):
         return SentencePair(texts[self.source], texts[self.target])
 
 
-def chance_of(text: str) -> Chance:
+def rng_of(text: str) -> SplitMix64:
     """Random numbers that depend on a text alone."""
-    return Chance(int.from_bytes(sha256(text.encode()).digest()[:8]))
+    return SplitMix64(int.from_bytes(sha256(text.encode()).digest()[:8]))
 
 
 def shuffled(tokens: Sequence[str]) -> list[str]:
     """Tokens in a random order."""
-    chance = chance_of(" ".join(tokens))
-    return [token for _, _, token in sorted((chance.bits(), place, token) for place, token in enumerate(tokens))]
+    rng = rng_of(" ".join(tokens))
+    return [token for _, _, token in sorted((rng.bits(), place, token) for place, token in enumerate(tokens))]
 
 
 def joined(pairs: list[SentencePair], most: int) -> list[SentencePair]:
     """Pairs of 1 to ``most`` consecutive sentences."""
-    chance, rest, found = chance_of(pairs[0].source), iter(pairs), []
-    while some := list(islice(rest, 1 + chance.below(most))):
+    rng, rest, found = rng_of(pairs[0].source), iter(pairs), []
+    while some := list(islice(rest, 1 + rng.randbelow(most))):
         found.append(SentencePair(" ".join(p.source for p in some), " ".join(p.target for p in some)))
     return found
 

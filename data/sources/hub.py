@@ -146,7 +146,7 @@ class Table(Protocol):
 
 
 class FeatureTable:
-    """What the features of a table tell of its columns.
+    """The columns of a table, by its declared features.
 
     Args:
         features: the features, as ``datasets`` declares them.
@@ -186,7 +186,7 @@ class FileTable(FeatureTable):
 
     Args:
         files: the files of the split, in order.
-        features: the declared features; None for those of Parquet files, or where values must tell.
+        features: the declared features; None for those of Parquet files, or where they are inferred from values.
     """
 
     def __init__(self, files: list[Path], features: Mapping[str, Any] | None) -> None:

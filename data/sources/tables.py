@@ -265,7 +265,7 @@ def parse_json(text: str, place: str) -> Any:
     except json.JSONDecodeError as error:
         raise InputError(f"{place}: not JSON ({error.msg} at character {error.pos + 1}).") from None
     except RecursionError:
-        raise InputError(f"{place}: the JSON has too many brackets inside each other.") from None
+        raise InputError(f"{place}: the JSON is nested too deeply.") from None
     except ValueError:
         raise InputError(f"{place}: a number in the JSON has too many digits.") from None
 

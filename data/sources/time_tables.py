@@ -132,8 +132,8 @@ def number_of(row: Row, column: str) -> float:
         number = math.inf
     if not math.isfinite(number):
         raise InputError(
-            f"{row.place}: '{shorten(text)}' in column '{column}' is no number: correct it, leave it empty where it is "
-            f"missing, or name the columns to read with data.value_columns=[...]."
+            f"{row.place}: '{shorten(text)}' in column '{column}' is not a number: correct it, leave it empty where "
+            f"it is missing, or name the columns to read with data.value_columns=[...]."
         )
     return number
 

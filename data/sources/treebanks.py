@@ -52,7 +52,7 @@ class Treebank(HubReader[TaggedSentence]):
         return [self.sentence(row) for row in self.rows(split, dict.fromkeys(HUB_COLUMNS.values(), "data"))]
 
     def official_file(self, folder: Path, split: str) -> Path | None:
-        """The file of a split in a folder; None where there is none, as in small treebanks without ``dev``."""
+        """The file of a split in a folder; None where it is missing, as in small treebanks without ``dev``."""
         pattern = f"*-ud-{OFFICIAL_NAMES[split]}.conllu"
         found = sorted(folder.glob(pattern))
         if len(found) > 1:

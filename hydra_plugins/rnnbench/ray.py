@@ -1,4 +1,4 @@
-"""``hydra/launcher=ray``: the jobs of a sweep as tasks of a Ray cluster that is there already."""
+"""``hydra/launcher=ray``: the jobs of a sweep as tasks of a running Ray cluster."""
 
 import logging
 import os
@@ -28,7 +28,7 @@ class RayLauncher(Launcher):
         self.context, self.function, self.config = hydra_context, task_function, config
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        """Run the jobs to their end, whatever becomes of the others; ``on_error=stop`` ends them all."""
+        """Run all jobs, also if some fail; ``on_error=stop`` ends them all at the first failure."""
         try:
             import ray  # here, since Hydra imports every plugin at every start
         except ImportError:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from models.padding import last_step, reverse_padded
-from models.recurrence import Layer, Recurrence, Weights, steps_of, suits
+from models.recurrence import PackedLayer, Recurrence, Weights, is_supported, pack_steps
 from models.scan import linear_scan
 
 State = tuple[Tensor, ...]  # entries [B, features]; entry 0 is the hidden state [B, H], which all readers use
@@ -75,10 +75,10 @@ class Cell(nn.Module, ABC):
 
     @staticmethod
     def scan_layer(
-        cells: "Sequence[Cell]", inputs: Tensor, mask: Tensor, ways: Sequence[bool]
+        cells: "Sequence[Cell]", inputs: Tensor, mask: Tensor, reverse: Sequence[bool]
     ) -> tuple[Tensor, Tensor]:
         """``scan`` of D cells, true where one runs in reverse: (outputs [B, T, D H], final hidden states [B, D H])."""
-        runs = [cell.scan(inputs, mask, reverse=way) for cell, way in zip(cells, ways, strict=True)]
+        runs = [cell.scan(inputs, mask, reverse=flip) for cell, flip in zip(cells, reverse, strict=True)]
         return torch.cat([out for out, _ in runs], dim=-1), torch.cat([state[0] for _, state in runs], dim=-1)
 
     def kernel_name(self, device: torch.device, precision: str = "fp32") -> str:
@@ -141,7 +141,7 @@ class FusedCell(Cell):
     """
 
     num_gates: int
-    recurrence: Recurrence | None = None  # for ``Layer``, in place of the kernel on a CPU
+    recurrence: Recurrence | None = None  # for ``PackedLayer``, in place of the kernel on a CPU
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size)
@@ -163,8 +163,10 @@ class FusedCell(Cell):
         self, inputs: Tensor, mask: Tensor, state: State | None = None, reverse: bool = False
     ) -> tuple[Tensor, State]:
         state = self.initial_state(inputs) if state is None else state
-        if self.walks(inputs):
-            outputs, finals = self.walk([self], inputs, mask, [entry.unsqueeze(0) for entry in state], (reverse,))
+        if self.is_packed(inputs):
+            outputs, finals = self.packed_scan(
+                [self], inputs, mask, [entry.unsqueeze(0) for entry in state], (reverse,)
+            )
             return outputs, tuple(entry.squeeze(0) for entry in finals)
         lengths = mask.sum(dim=1)
         if reverse:
@@ -175,21 +177,23 @@ class FusedCell(Cell):
         return reverse_padded(outputs, lengths) if reverse else outputs, (hidden, *rest)
 
     @staticmethod
-    def scan_layer(cells: Sequence[Cell], inputs: Tensor, mask: Tensor, ways: Sequence[bool]) -> tuple[Tensor, Tensor]:
+    def scan_layer(
+        cells: Sequence[Cell], inputs: Tensor, mask: Tensor, reverse: Sequence[bool]
+    ) -> tuple[Tensor, Tensor]:
         fused = cast(Sequence[FusedCell], cells)
-        if not fused[0].walks(inputs):
-            return Cell.scan_layer(cells, inputs, mask, ways)
+        if not fused[0].is_packed(inputs):
+            return Cell.scan_layer(cells, inputs, mask, reverse)
         states = [inputs.new_zeros(len(cells), len(inputs), size) for size in cells[0].state_sizes]
-        outputs, finals = fused[0].walk(fused, inputs, mask, states, tuple(ways))
+        outputs, finals = fused[0].packed_scan(fused, inputs, mask, states, tuple(reverse))
         return outputs, finals[0].transpose(0, 1).flatten(1)
 
-    def walks(self, inputs: Tensor) -> bool:
-        """Whether ``walk`` is to be used in place of ``kernel``."""
-        return self.recurrence is not None and suits(inputs, self.linear_hh.weight)
+    def is_packed(self, inputs: Tensor) -> bool:
+        """Whether ``packed_scan`` is used in place of ``kernel``."""
+        return self.recurrence is not None and is_supported(inputs, self.linear_hh.weight)
 
     @staticmethod
-    def walk(
-        cells: "Sequence[FusedCell]", inputs: Tensor, mask: Tensor, states: list[Tensor], ways: tuple[bool, ...]
+    def packed_scan(
+        cells: "Sequence[FusedCell]", inputs: Tensor, mask: Tensor, states: list[Tensor], reverse: tuple[bool, ...]
     ) -> tuple[Tensor, list[Tensor]]:
         """``scan`` of D cells at once, entries of states [D, B, ...]."""
         ih, hh = [cell.linear_ih for cell in cells], [cell.linear_hh for cell in cells]
@@ -200,8 +204,8 @@ class FusedCell(Cell):
             torch.stack([first.input_blocks(linear.bias) for linear in ih]),
             torch.stack([first.recurrent_blocks(linear.bias) for linear in hh]),
         )
-        steps = steps_of(tuple(mask.sum(dim=1).tolist()), mask.shape[1], ways)
-        outputs, *finals = Layer.apply(first.recurrence, steps, inputs, *weights, *states)  # type: ignore[no-untyped-call]
+        steps = pack_steps(tuple(mask.sum(dim=1).tolist()), mask.shape[1], reverse)
+        outputs, *finals = PackedLayer.apply(first.recurrence, steps, inputs, *weights, *states)  # type: ignore[no-untyped-call]
         return outputs, finals
 
     def input_blocks(self, parameter: Tensor) -> Tensor:

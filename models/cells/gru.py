@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from models.cells.base import FusedCell, State
-from models.recurrence import Recurrence, Steps, Weights
+from models.recurrence import PackedSteps, Recurrence, Weights
 
 
 class GRURecurrence(Recurrence):
@@ -18,14 +18,14 @@ class GRURecurrence(Recurrence):
         size = weights.hh.shape[2]
         return weights.bias_ih + torch.nn.functional.pad(weights.bias_hh[:, size:], (0, size))
 
-    def forward(self, gates: Tensor, states: list[Tensor], weights: Weights, steps: Steps) -> list[Tensor]:
+    def forward(self, gates: Tensor, states: list[Tensor], weights: Weights, steps: PackedSteps) -> list[Tensor]:
         (h,) = states
         size = h.shape[2]
         r, z, n = gates.split(size, dim=2)
         rz, products = gates[..., : 2 * size], torch.empty_like(n)  # W_hn h + b_hn
         weight_n, weight_rz = weights.hh.transpose(1, 2).split([size, 2 * size], dim=2)
         bias_n = weights.bias_hh[:, None, :size]
-        for now, after, before in steps.walk:
+        for now, after, before in steps.steps:
             old, candidate = h[:, before], n[:, now]
             rz[:, now].baddbmm_(old, weight_rz).sigmoid_()
             product = torch.baddbmm(bias_n, old, weight_n, out=products[:, now])
@@ -34,7 +34,7 @@ class GRURecurrence(Recurrence):
         return [gates, products]
 
     def backward(
-        self, gradients: list[Tensor], saved: list[Tensor], states: list[Tensor], weights: Weights, steps: Steps
+        self, gradients: list[Tensor], saved: list[Tensor], states: list[Tensor], weights: Weights, steps: PackedSteps
     ) -> tuple[Tensor, slice, slice]:
         (by_h,), (gates, products), (h,) = gradients, saved, states
         size = h.shape[2]
@@ -47,7 +47,7 @@ class GRURecurrence(Recurrence):
         torch.mul(h.index_select(1, steps.before).sub_(n), z - z * z, out=by_z)
         flat = factors.flatten(2)
         by_hh = flat[..., : 3 * size]
-        for now, after, before in reversed(steps.walk):
+        for now, after, before in reversed(steps.steps):
             gradient = by_h[:, after]
             factors[:, now].mul_(gradient.unsqueeze(2))
             by_h[:, before].addcmul_(gradient, z[:, now]).baddbmm_(by_hh[:, now], weights.hh)

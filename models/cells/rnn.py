@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from models.cells.base import FusedCell, State
-from models.recurrence import Recurrence, Steps, Weights
+from models.recurrence import PackedSteps, Recurrence, Weights
 
 
 class RNNRecurrence(Recurrence):
@@ -20,22 +20,22 @@ class RNNRecurrence(Recurrence):
     def input_bias(self, weights: Weights) -> Tensor:
         return weights.bias_ih + weights.bias_hh
 
-    def forward(self, gates: Tensor, states: list[Tensor], weights: Weights, steps: Steps) -> list[Tensor]:
+    def forward(self, gates: Tensor, states: list[Tensor], weights: Weights, steps: PackedSteps) -> list[Tensor]:
         (h,) = states
         activate = torch.tanh_ if self.activation == "tanh" else torch.relu_
         weight = weights.hh.transpose(1, 2)
         h[:, steps.sentences : -1] = gates
-        for _, after, before in steps.walk:
+        for _, after, before in steps.steps:
             activate(h[:, after].baddbmm_(h[:, before], weight))
         return []
 
     def backward(
-        self, gradients: list[Tensor], saved: list[Tensor], states: list[Tensor], weights: Weights, steps: Steps
+        self, gradients: list[Tensor], saved: list[Tensor], states: list[Tensor], weights: Weights, steps: PackedSteps
     ) -> tuple[Tensor, slice, slice]:
         (by_h,), (h,) = gradients, states
         new = h[:, steps.sentences : -1]
         factors = 1 - new * new if self.activation == "tanh" else (new > 0).to(new.dtype)
-        for now, after, before in reversed(steps.walk):
+        for now, after, before in reversed(steps.steps):
             products = factors[:, now].mul_(by_h[:, after])
             by_h[:, before].baddbmm_(products, weights.hh)
         return factors, slice(None), slice(None)

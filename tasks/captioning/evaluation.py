@@ -91,8 +91,8 @@ def row(number: int, hypothesis: Caption, example: CaptionedImage) -> dict[str, 
     }
     if FACTS not in example.metadata:
         return written
-    said, shown = facts_of_caption(hypothesis.text), example.metadata[FACTS]
-    found = {"right": said & shown, "wrong": said - shown, "missing": shown - said}
+    stated, shown = facts_of_caption(hypothesis.text), example.metadata[FACTS]
+    found = {"right": stated & shown, "wrong": stated - shown, "missing": shown - stated}
     groups = {name: group for name, group in example.metadata.items() if name != FACTS}
     scored = [len(found["right"]), len(shown)]
     names = ["facts_right", *(f"facts_right_{group}" for group in groups.values())]
@@ -138,25 +138,25 @@ def fact_scores(captions: Sequence[str], examples: Sequence[CaptionedImage]) -> 
     ]
     if not pairs:
         return {}
-    counts = [(said, metadata[FACTS]) for said, metadata in pairs]
-    stated = sum(len(said) for said, _ in counts)
-    wrong = sum(len(said - shown) for said, shown in counts)
+    counts = [(stated, metadata[FACTS]) for stated, metadata in pairs]
+    total = sum(len(stated) for stated, _ in counts)
+    wrong = sum(len(stated - shown) for stated, shown in counts)
     groups = sorted({str(group) for _, metadata in pairs for name, group in metadata.items() if name != FACTS})
     return {
-        "facts_right": right_share(counts),
+        "facts_right": recall(counts),
         **{
-            f"facts_right_{group}": right_share([(said, m[FACTS]) for said, m in pairs if group in m.values()])
+            f"facts_right_{group}": recall([(stated, m[FACTS]) for stated, m in pairs if group in m.values()])
             for group in groups
         },
-        "facts_wrong": wrong / max(1, stated),
-        "facts_missing": 1 - right_share(counts),
-        "exact": sum(said == shown for said, shown in counts) / len(counts),
+        "facts_wrong": wrong / max(1, total),
+        "facts_missing": 1 - recall(counts),
+        "exact": sum(stated == shown for stated, shown in counts) / len(counts),
     }
 
 
-def right_share(pairs: Sequence[tuple[frozenset[Fact], frozenset[Fact]]]) -> float:
-    """The fraction of the facts shown that are stated, of pairs (stated, shown)."""
-    return sum(len(said & shown) for said, shown in pairs) / max(1, sum(len(shown) for _, shown in pairs))
+def recall(pairs: Sequence[tuple[frozenset[Fact], frozenset[Fact]]]) -> float:
+    """The recall of facts: the fraction of those shown that are stated, from pairs (stated, shown)."""
+    return sum(len(stated & shown) for stated, shown in pairs) / max(1, sum(len(shown) for _, shown in pairs))
 
 
 def by_group(captions: Sequence[str], examples: Sequence[CaptionedImage]) -> dict[str, Any]:
@@ -165,11 +165,11 @@ def by_group(captions: Sequence[str], examples: Sequence[CaptionedImage]) -> dic
     known = [(facts_of_caption(c), e.metadata) for c, e in zip(captions, examples, strict=True) if FACTS in e.metadata]
     if not known:
         return tables
-    tables["by_fact"] = by_kind([(said, metadata[FACTS]) for said, metadata in known])
+    tables["by_fact"] = by_kind([(stated, metadata[FACTS]) for stated, metadata in known])
     for name in [name for name in known[0][1] if name != FACTS]:
         tables[f"by_{name}"] = {
             group: {
-                "exact": sum(said == m[FACTS] for said, m in known if m[name] == group) / count,
+                "exact": sum(stated == m[FACTS] for stated, m in known if m[name] == group) / count,
                 "count": count,
             }
             for group in sorted({m[name] for _, m in known})
@@ -181,10 +181,10 @@ def by_group(captions: Sequence[str], examples: Sequence[CaptionedImage]) -> dic
 def by_kind(pairs: Sequence[tuple[frozenset[Fact], frozenset[Fact]]]) -> dict[str, Scores]:
     """The fraction of right facts of every kind: count, scale, color, relation."""
     totals: dict[str, list[int]] = {}
-    for said, shown in pairs:
+    for stated, shown in pairs:
         for fact in shown:
             total = totals.setdefault(kind_of(fact), [0, 0])
-            total[0] += fact in said
+            total[0] += fact in stated
             total[1] += 1
     return {kind: {"facts_right": right / count, "count": count} for kind, (right, count) in sorted(totals.items())}
 

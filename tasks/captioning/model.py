@@ -16,11 +16,11 @@ from models.encoder import Encoding
 from models.generator import TargetGenerator
 from models.images import ImageEncoder, WordDetector
 from models.search import BeamSearch
-from training.generation import GenerativeModel
+from training.generation import EncoderDecoderModel
 from training.loss import Loss
 
 
-class Captioner(GenerativeModel):
+class Captioner(EncoderDecoderModel):
     """Encode an image, and write its caption one token after the other (Vinyals et al., 2015; Xu et al., 2015).
 
     Args:

@@ -1,4 +1,4 @@
-"""The default recipe of captioning: values for images and captions that nobody here has seen.
+"""The default recipe of captioning: values for new images and captions.
 
 A start, not yet tuned: sizes and rate follow the recipe of translation; no set of photographs was trained on.
 """

@@ -25,7 +25,7 @@ class ForecastingEvaluation(Evaluation):
         self.pictures = pictures
 
     def fit(self, train: Sequence[Window]) -> None:
-        """Learn by what MASE scales errors."""
+        """Compute the scales by which MASE divides errors."""
         self.scales = TrainingScales(train)
 
     def score(self, hypotheses: Sequence[Forecast], examples: Sequence[Window]) -> dict[str, Any]:

@@ -58,7 +58,7 @@ class TrainingScales:
         self.known = {series: scale_of(series, end) for series, end in training_parts(train).items()}
 
     def of(self, window: Window) -> Floats:
-        """[C]; of a series without a training part, by what is known at the origin."""
+        """[C]; for a series without a training part, from the values before the origin."""
         if window.series not in self.known:
             self.known[window.series] = scale_of(window.series, window.origin)
         return self.known[window.series]

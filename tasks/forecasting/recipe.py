@@ -1,4 +1,4 @@
-"""The default recipe of forecasting: values for series that nobody here has seen."""
+"""The default recipe of forecasting: values for new series."""
 
 from collections.abc import Sequence
 

@@ -7,7 +7,7 @@ from statistics import mean
 from data.memory import MemorySequence
 from training.evaluation import Scores
 
-CORRECT = 0.04  # the largest error of a number that counts as correct (Hochreiter & Schmidhuber, 1997)
+TOLERANCE = 0.04  # the largest error of a number that counts as correct (Hochreiter & Schmidhuber, 1997)
 
 
 def references(examples: Sequence[MemorySequence]) -> list[str]:
@@ -32,6 +32,6 @@ def number_baselines(train: Sequence[MemorySequence], examples: Sequence[MemoryS
 
 
 def number_scores(errors: Sequence[float]) -> Scores:
-    """The share of errors within ``CORRECT``, and their mean square."""
-    correct = sum(abs(error) <= CORRECT for error in errors)
+    """The share of errors within ``TOLERANCE``, and their mean square."""
+    correct = sum(abs(error) <= TOLERANCE for error in errors)
     return {"accuracy": correct / max(1, len(errors)), "mse": sum(e * e for e in errors) / max(1, len(errors))}

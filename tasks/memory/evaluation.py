@@ -39,13 +39,13 @@ class LabelEvaluation(MemoryEvaluation):
             [hypothesis.answers[step] == example.targets[step] for step in example.scored]
             for hypothesis, example in zip(hypotheses, examples, strict=True)
         ]
-        marks = [mark for steps in correct for mark in steps]
+        flat = [is_correct for steps in correct for is_correct in steps]
         chance, unseen = 1 / len(self.labels), unseen_counts(self.labels, references(examples))
         return {
-            "accuracy": fraction(marks),
+            "accuracy": fraction(flat),
             "sequence_accuracy": fraction([all(steps) for steps in correct]),
             **({"unseen_labels": unseen} if unseen else {}),
-            "by_distance": by_distance(examples, [{"accuracy": mark, "chance": chance} for mark in marks]),
+            "by_distance": by_distance(examples, [{"accuracy": is_correct, "chance": chance} for is_correct in flat]),
         }
 
     def baselines(self, train: Sequences, splits: Mapping[str, Sequences]) -> dict[str, dict[str, Scores]]:

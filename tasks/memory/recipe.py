@@ -1,4 +1,4 @@
-"""The default recipe of memory: values for sequences that nobody here has seen.
+"""The default recipe of memory: values for new sequences.
 
 They start from those of the generated diagnostics, and were tuned on no other data.
 """

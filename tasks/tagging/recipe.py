@@ -1,4 +1,4 @@
-"""The default recipe of tagging: values for languages and tags that nobody here has seen.
+"""The default recipe of tagging: values for new languages and tag sets.
 
 Tuned by validation accuracy, with seed 1, on the universal tags of Turkish IMST (3,435 sentences); where it starts from
 was found on English EWT (experiment=tagging/ud_english_ewt).

@@ -11,10 +11,10 @@ from models.embedding import TokenEmbedding
 from models.encoder import Encoder
 from models.generator import TargetGenerator
 from models.search import BeamSearch
-from training.generation import GenerativeModel
+from training.generation import EncoderDecoderModel
 
 
-class Translator(GenerativeModel):
+class Translator(EncoderDecoderModel):
     """Embed and encode the source, then generate the target token by token.
 
     Args:

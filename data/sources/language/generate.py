@@ -6,13 +6,13 @@ from functools import cache
 from hashlib import sha256
 
 from data.errors import InputError
-from data.sources.language.chance import Chance
 from data.sources.language.english import detokenise
 from data.sources.language.lexicon import load_lexicon, with_ing
 from data.sources.language.phrases import DeadEndError, Index
 from data.sources.language.sentence import Draft, Sentences
 from data.sources.language.sentiment import describe, value
 from data.sources.language.sentiment import distance as distance_of
+from data.sources.language.splitmix import SplitMix64
 
 SIZES = {"train": 20_000, "validation": 1_000, "test": 1_000}
 # The hash of the text decides which split a sentence may be in, so that splits share no sentence.
@@ -97,13 +97,13 @@ NEAR, NEAR_FRACTION = 2, 0.5
 
 def draw(split: str, size: int, distance: int, label_noise: float, unknown: float, seed: int) -> Iterator[Sentence]:
     origin = int.from_bytes(sha256(f"{seed} {split}".encode()).digest()[:8], "big")
-    chance, noise = Chance(origin), Chance(origin ^ 0xA5A5A5A5A5A5A5A5)
-    writer = Sentences(index(), chance)
+    rng, noise = SplitMix64(origin), SplitMix64(origin ^ 0xA5A5A5A5A5A5A5A5)
+    writer = Sentences(index(), rng)
     seen: set[bytes] = set()
     for _ in range(size):
-        writer.reserve = split != "train" and chance.happens(unknown)
-        wanted = chance.below(1 + (min(NEAR, distance) if chance.happens(NEAR_FRACTION) else distance))
-        flipped = noise.happens(label_noise)
+        writer.reserve = split != "train" and rng.bernoulli(unknown)
+        wanted = rng.randbelow(1 + (min(NEAR, distance) if rng.bernoulli(NEAR_FRACTION) else distance))
+        flipped = noise.bernoulli(label_noise)
         yield one(writer, wanted, split, seen, flipped)
 
 

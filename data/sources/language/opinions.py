@@ -62,31 +62,31 @@ class Opinions(Phrases):
 
     def target(self, classes: str = "") -> Common:
         """What is praised or blamed: something of one of the classes, or of any."""
-        chance = self.chance
-        noun = self.word(self.index.nouns(frozenset(chance.pick(classes or TARGET_CLASSES))))
+        rng = self.rng
+        noun = self.word(self.index.nouns(frozenset(rng.choice(classes or TARGET_CLASSES))))
         if "mass" in noun.notes or "countless" in noun.notes:
             return Common(noun)
-        if chance.happens(0.25):
-            return Common(noun, True, chance.pick(("the", "the", "the", "these", "those", "my", "our", "his", "her")))
-        if chance.happens(0.08):
-            return Common(noun, possessor=chance.pick(self.index.persons))
-        return Common(noun, False, chance.pick(("the",) * 8 + ("this", "that", "my", "our", "his", "her", "their")))
+        if rng.bernoulli(0.25):
+            return Common(noun, True, rng.choice(("the", "the", "the", "these", "those", "my", "our", "his", "her")))
+        if rng.bernoulli(0.08):
+            return Common(noun, possessor=rng.choice(self.index.persons))
+        return Common(noun, False, rng.choice(("the",) * 8 + ("this", "that", "my", "our", "his", "her", "their")))
 
     def holder(self) -> NounPhrase:
         """Whose opinion it is."""
-        roll = self.chance.below(10)
+        roll = self.rng.randbelow(10)
         if roll < 4:
-            return Proper(self.chance.pick(self.index.persons))
+            return Proper(self.rng.choice(self.index.persons))
         if roll < 6:
-            return Pronoun(self.chance.pick(("I", "he", "she", "we", "they")))
+            return Pronoun(self.rng.choice(("I", "he", "she", "we", "they")))
         noun = self.word(self.index.nouns(PERSON))
-        return Common(noun, self.chance.happens(0.4), "the" if self.chance.happens(0.8) else "my")
+        return Common(noun, self.rng.bernoulli(0.4), "the" if self.rng.bernoulli(0.8) else "my")
 
     def adjective(self, noun: Noun, sign: int) -> Adjective:
         candidates = evaluative_adjectives(noun, sign)
         if not candidates:
             raise DeadEndError
-        return self.chance.pick(candidates)
+        return self.rng.choice(candidates)
 
     def praise(self, noun: Noun, sign: int) -> Description:
         return Description(self.adjective(noun, sign), mark=Mark())
@@ -95,7 +95,7 @@ class Opinions(Phrases):
         """Negates the clause or not; the cue word that decides."""
         mark = Mark()
         if denied:
-            kind = self.chance.pick(kinds)
+            kind = self.rng.choice(kinds)
             clause.negation = Negation(kind, mark)
         else:
             clause.verb_mark = mark
@@ -110,7 +110,7 @@ class Opinions(Phrases):
         return self.fill(region, missing, decoy)
 
     def fill(self, region: Common | Pronoun, length: int, decoy: bool) -> bool:
-        decoy = decoy and length >= 3 and self.chance.happens(0.75)
+        decoy = decoy and length >= 3 and self.rng.bernoulli(0.75)
         if isinstance(region, Pronoun):
             if length:
                 region.relative = self.relative_clause(region, length, decoy)
@@ -125,14 +125,14 @@ class Opinions(Phrases):
         target = self.target()
         sign = -value if denied else value
         description = self.praise(target.noun, sign)
-        clause = Clause(self.index.by_word["be"], self.chance.pick(OPINION_TENSES), target, predicate=description)
+        clause = Clause(self.index.by_word["be"], self.rng.choice(OPINION_TENSES), target, predicate=description)
         if distance == 2 and denied:
             kinds: tuple[str, ...] = ("not at all",)
         else:
             kinds = SHORT_NEGATIONS if distance == 0 else ("not", "n't")
         mark = self.set_verdict(clause, denied, kinds)
         if distance == 1:
-            description.degree = self.chance.pick(self.denied_degrees if denied else self.strong(description))
+            description.degree = self.rng.choice(self.denied_degrees if denied else self.strong(description))
         elif distance >= 5:
             self.add_source(clause, distance)
         elif distance not in (0, 2) or (distance == 2 and not denied):
@@ -155,7 +155,7 @@ class Opinions(Phrases):
         """According to somebody: two commas, two words, and the person."""
         rest = distance - 4
         if rest == 1:
-            clause.source = Proper(self.chance.pick(self.index.persons))
+            clause.source = Proper(self.rng.choice(self.index.persons))
             return
         person = Common(self.word(self.index.nouns(PERSON)))
         self.modify(person, rest - 2)
@@ -167,7 +167,7 @@ class Opinions(Phrases):
             raise DeadEndError
         sign = -value if denied else value
         target, verb = self.praised(sign, classes)
-        clause = Clause(verb, self.chance.pick(OPINION_TENSES), self.holder(), direct=target)
+        clause = Clause(verb, self.rng.choice(OPINION_TENSES), self.holder(), direct=target)
         mark = self.set_verdict(clause, denied, FULL_NEGATIONS)
         if denied:
             clause.verb_mark = Mark()
@@ -181,7 +181,7 @@ class Opinions(Phrases):
         verbs = evaluative_verbs(target.noun, sign)
         if not verbs:
             raise DeadEndError
-        return target, self.chance.pick(verbs)
+        return target, self.rng.choice(verbs)
 
     def allow_subject(self, opinion: Opinion) -> None:
         if isinstance(opinion.clause.subject, Common):
@@ -197,8 +197,8 @@ class Opinions(Phrases):
         if not nouns or target.plural:
             raise DeadEndError
         mark = Mark()
-        predicate = Common(self.chance.pick(nouns), determiner="a", mark=mark)
-        clause = Clause(self.index.by_word["be"], self.chance.pick(OPINION_TENSES), target, predicate=predicate)
+        predicate = Common(self.rng.choice(nouns), determiner="a", mark=mark)
+        clause = Clause(self.index.by_word["be"], self.rng.choice(OPINION_TENSES), target, predicate=predicate)
         cue = self.set_verdict(clause, denied, ("not", "n't", "never", "hardly"))
         return Opinion(clause, Verdict(cue, denied, Evaluation(mark, sign)), [target])
 
@@ -207,8 +207,8 @@ class Opinions(Phrases):
         sign = -value if denied else value
         target = self.target()
         description = self.praise(target.noun, sign)
-        verb = self.index.by_word[self.chance.pick(("find", "find", "consider"))]
-        clause = Clause(verb, self.chance.pick(OPINION_TENSES), self.holder(), direct=target, predicate=description)
+        verb = self.index.by_word[self.rng.choice(("find", "find", "consider"))]
+        clause = Clause(verb, self.rng.choice(OPINION_TENSES), self.holder(), direct=target, predicate=description)
         cue = self.set_verdict(clause, denied, FULL_NEGATIONS)
         assert description.mark is not None
         verdict = Verdict(cue, denied, Evaluation(description.mark, sign))
@@ -220,10 +220,10 @@ class Opinions(Phrases):
     def thinking(self, value: int, denied: bool, distance: int, decoy: bool) -> Opinion:
         """Anna does not think that the film is good; Anna doubts that the guests enjoyed the film."""
         sign = -value if denied else value
-        tense = self.chance.pick(("present", "past"))
+        tense = self.rng.choice(("present", "past"))
         inner, region, word, extra = self.thought(sign, tense)
-        verb = self.index.by_word[self.chance.pick(("think", "think", "believe"))]
-        doubting = denied and self.chance.happens(0.15)
+        verb = self.index.by_word[self.rng.choice(("think", "think", "believe"))]
+        doubting = denied and self.rng.bernoulli(0.15)
         if doubting:
             verb = self.index.by_word["doubt"]
         clause = Clause(verb, tense, self.holder(), complement=inner)
@@ -237,32 +237,32 @@ class Opinions(Phrases):
 
     def thought(self, sign: int, tense: str) -> tuple[Clause, Common, Mark, list[Common | Pronoun]]:
         """An evaluating clause without negation: itself, its subject, its polarity word, and what else can grow."""
-        if self.chance.happens(0.6):
+        if self.rng.bernoulli(0.6):
             target = self.target()
             description = self.praise(target.noun, sign)
             assert description.mark is not None
             clause = Clause(self.index.by_word["be"], tense, target, predicate=description)
             return clause, target, description.mark, []
         target, verb = self.praised(sign)
-        subject = Common(self.word(self.index.nouns(PERSON)), self.chance.happens(0.5))
+        subject = Common(self.word(self.index.nouns(PERSON)), self.rng.bernoulli(0.5))
         mark = Mark()
-        tense = self.chance.pick(("present", "past") if tense == "present" else ("past", "pluperfect"))
+        tense = self.rng.choice(("present", "past") if tense == "present" else ("past", "pluperfect"))
         return Clause(verb, tense, subject, direct=target, verb_mark=mark), subject, mark, [target]
 
     def counting(self, value: int, denied: bool, distance: int, decoy: bool) -> Opinion:
         """Nobody who saw the city enjoyed the film; every guest hated the soup."""
         sign = -value if denied else value
         target, verb = self.praised(sign)
-        kind = self.chance.pick(DENYING)
+        kind = self.rng.choice(DENYING)
         cue, mark = Mark(), Mark()
         word = kind if denied else AFFIRMING[kind]
         subject: Common | Pronoun
         if kind == "no":
-            plural = denied and self.chance.happens(0.3)
+            plural = denied and self.rng.bernoulli(0.3)
             subject = Common(self.word(self.index.nouns(PERSON)), plural, word, determiner_mark=cue)
         else:
             subject = Pronoun(word, mark=cue)
-        tense = self.chance.pick(("present", "past", "past", "perfect"))
+        tense = self.rng.choice(("present", "past", "past", "perfect"))
         if tense == "perfect" and distance == 0:
             tense = "past"
         clause = Clause(verb, tense, subject, direct=target, verb_mark=mark)
@@ -277,10 +277,10 @@ class Opinions(Phrases):
         noun = self.word(self.index.nouns(frozenset(("claim",))))
         target, verb = self.praised(sign)
         mark = Mark()
-        inner = Clause(verb, self.chance.pick(("present", "past")), self.holder(), direct=target, verb_mark=mark)
+        inner = Clause(verb, self.rng.choice(("present", "past")), self.holder(), direct=target, verb_mark=mark)
         subject = Common(noun, complement=inner)
         true = Description(self.index.true)
-        clause = Clause(self.index.by_word["be"], self.chance.pick(("present", "past")), subject, predicate=true)
+        clause = Clause(self.index.by_word["be"], self.rng.choice(("present", "past")), subject, predicate=true)
         cue = self.set_verdict(clause, denied, ("not", "n't", "hardly"))
         verdict = Verdict(cue, denied, Evaluation(mark, sign))
         opinion = Opinion(clause, verdict)
@@ -294,17 +294,17 @@ class Opinions(Phrases):
         first, second = self.target(), self.target()
         if first.noun is second.noun:
             raise DeadEndError
-        strong_first = self.chance.happens(0.5)
+        strong_first = self.rng.bernoulli(0.5)
         signs = (value, -value) if strong_first else (-value, value)
         one, two = self.praise(first.noun, signs[0]), self.praise(second.noun, signs[1])
         strong, weak = (one, two) if strong_first else (two, one)
         if "extreme" in weak.adjective.notes:
             raise DeadEndError
-        strong.degree = self.chance.pick(self.strong(strong))
-        weak.degree = self.chance.pick(self.index.adverbs["weak"])
+        strong.degree = self.rng.choice(self.strong(strong))
+        weak.degree = self.rng.choice(self.index.adverbs["weak"])
         strong.degree_mark, weak.degree_mark = Mark(), Mark()
         verb = self.index.by_word["find"]
-        clause = Clause(verb, self.chance.pick(OPINION_TENSES), self.holder(), direct=first, predicate=one)
+        clause = Clause(verb, self.rng.choice(OPINION_TENSES), self.holder(), direct=first, predicate=one)
         clause.second = second, two
         assert strong.degree_mark and weak.degree_mark and strong.mark and weak.mark
         winner, loser = Evaluation(strong.mark, value), Evaluation(weak.mark, -value)

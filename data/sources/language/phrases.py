@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import Generic, TypeVar
 
-from data.sources.language.chance import Chance
 from data.sources.language.english import EnglishWriter, person
 from data.sources.language.lexicon import Adjective, Adverb, Lexicon, Name, Noun, Preposition, Time, Verb
+from data.sources.language.splitmix import SplitMix64
 from data.sources.language.tree import (
     Attached,
     Clause,
@@ -174,37 +174,37 @@ def is_polar(noun: Noun) -> bool:
 class Phrases:
     """Samples neutral phrases; `reserve` requests held-out words, `reserved_used` reports one."""
 
-    def __init__(self, index: Index, chance: Chance) -> None:
+    def __init__(self, index: Index, rng: SplitMix64) -> None:
         self.index = index
-        self.chance = chance
+        self.rng = rng
         self.reserve = False
         self.reserved_used = False
 
     def word(self, pool: Pool[Entry]) -> Entry:
-        if self.reserve and pool.reserved and self.chance.happens(0.4):
+        if self.reserve and pool.reserved and self.rng.bernoulli(0.4):
             self.reserved_used = True
-            return self.chance.pick(pool.reserved)
+            return self.rng.choice(pool.reserved)
         if not pool.common:
             raise DeadEndError
-        return self.chance.pick(pool.common)
+        return self.rng.choice(pool.common)
 
     # Noun phrases
 
     def common(self, noun: Noun, determiners: bool = True) -> Common:
         """A noun with a determiner that goes with it."""
-        chance = self.chance
+        rng = self.rng
         if "mass" in noun.notes:
-            return Common(noun, determiner=chance.pick(MASS_DETERMINERS) if determiners else "the")
-        plural = "countless" not in noun.notes and chance.happens(0.3)
+            return Common(noun, determiner=rng.choice(MASS_DETERMINERS) if determiners else "the")
+        plural = "countless" not in noun.notes and rng.bernoulli(0.3)
         if not determiners:
             return Common(noun, plural)
-        if plural and chance.happens(0.12):
-            return Common(noun, True, chance.pick(("the", "")), 2 + chance.below(11))
-        if not plural and chance.happens(0.08):
-            return Common(noun, possessor=chance.pick(self.index.persons))
-        if not plural and chance.happens(0.02):
+        if plural and rng.bernoulli(0.12):
+            return Common(noun, True, rng.choice(("the", "")), 2 + rng.randbelow(11))
+        if not plural and rng.bernoulli(0.08):
+            return Common(noun, possessor=rng.choice(self.index.persons))
+        if not plural and rng.bernoulli(0.02):
             return Common(noun, possessor=self.definite(self.word(self.index.nouns(PERSON))))
-        return Common(noun, plural, chance.pick(PLURAL_DETERMINERS if plural else SINGULAR_DETERMINERS))
+        return Common(noun, plural, rng.choice(PLURAL_DETERMINERS if plural else SINGULAR_DETERMINERS))
 
     def definite(self, noun: Noun, plural: bool = False) -> Common:
         return Common(noun, plural)
@@ -214,19 +214,19 @@ class Phrases:
 
     def somebody(self) -> NounPhrase:
         """A short subject: one to four tokens."""
-        roll = self.chance.below(20)
+        roll = self.rng.randbelow(20)
         if roll < 6:
-            return Proper(self.chance.pick(self.index.persons))
+            return Proper(self.rng.choice(self.index.persons))
         if roll < 8:
-            return Pronoun(self.chance.pick(("I", "he", "she", "we", "they")))
+            return Pronoun(self.rng.choice(("I", "he", "she", "we", "they")))
         if roll == 8:
             return self.pair()
         return self.thing(PERSON)
 
     def pair(self) -> Pair:
         persons = self.index.persons
-        first = self.chance.pick(persons)
-        second = self.chance.pick(persons)
+        first = self.rng.choice(persons)
+        second = self.rng.choice(persons)
         if second is first:
             return Pair(Proper(first), self.definite(self.word(self.index.nouns(PERSON))))
         return Pair(Proper(first), Proper(second))
@@ -238,7 +238,7 @@ class Phrases:
         noun = self.word(pool)
         assert noun.place is not None
         english, german = noun.place
-        phrase = Common(noun, determiner="the" if self.chance.happens(0.8) else "a")
+        phrase = Common(noun, determiner="the" if self.rng.bernoulli(0.8) else "a")
         return Attached(location(english, german), phrase)
 
     def neutral(self, phrase: Common, degree: bool = False) -> Description:
@@ -246,7 +246,7 @@ class Phrases:
         if "ordinal" in adjective.notes and (phrase.plural or phrase.determiner not in ("the", "my", "our", "their")):
             raise DeadEndError
         if degree and not adjective.notes & UNGRADABLE:
-            return Description(adjective, self.chance.pick(self.index.adverbs["degree"]))
+            return Description(adjective, self.rng.choice(self.index.adverbs["degree"]))
         return Description(adjective)
 
     # Phrases of an exact length
@@ -261,13 +261,13 @@ class Phrases:
         if length <= 2:
             self.describe_exactly(phrase, length)
             return
-        if not phrase.descriptions and self.chance.happens(0.3):
+        if not phrase.descriptions and self.rng.bernoulli(0.3):
             phrase.descriptions.append(self.neutral(phrase))
             length -= 1
             if length <= 2:
                 self.describe_exactly(phrase, length)
                 return
-        if relative and (self.chance.happens(0.6) or length > 7):
+        if relative and (self.rng.bernoulli(0.6) or length > 7):
             phrase.relative = self.relative_clause(phrase, length)
         else:
             phrase.prepositional = self.attachment(phrase, length, relative)
@@ -278,8 +278,8 @@ class Phrases:
         described = {description.adjective for description in phrase.descriptions}
         if length == 1:
             description = self.neutral(phrase)
-        elif self.chance.happens(0.4) and "P" in phrase.noun.classes:
-            phrase.prepositional = Attached(FROM_CITY, Proper(self.chance.pick(self.index.cities)))
+        elif self.rng.bernoulli(0.4) and "P" in phrase.noun.classes:
+            phrase.prepositional = Attached(FROM_CITY, Proper(self.rng.choice(self.index.cities)))
             return
         else:
             description = self.neutral(phrase, degree=True)
@@ -295,7 +295,7 @@ class Phrases:
         candidates = self.index.prepositions(noun)
         if not candidates:
             raise DeadEndError
-        preposition = self.chance.pick(candidates)
+        preposition = self.rng.choice(candidates)
         if preposition.english == ("by",) and (head.possessor is not None or head.determiner not in ("the", "a")):
             raise DeadEndError
         rest = length - len(preposition.english)
@@ -303,13 +303,13 @@ class Phrases:
             if rest != 1:
                 raise DeadEndError
             names = self.index.cities if "city" in preposition.objects else self.index.persons
-            return Attached(preposition, Proper(self.chance.pick(names)))
+            return Attached(preposition, Proper(self.rng.choice(names)))
         if rest < (3 if preposition.objects == PART else 2):
             raise DeadEndError
         inner = self.word(self.index.nouns(preposition.objects))
         if inner is noun:
             raise DeadEndError
-        phrase = Common(inner, determiner="the" if "mass" in inner.notes else self.chance.pick(("the", "the", "a")))
+        phrase = Common(inner, determiner="the" if "mass" in inner.notes else self.rng.choice(("the", "the", "a")))
         self.modify(phrase, rest - 2, relative)
         return Attached(preposition, phrase)
 
@@ -327,18 +327,18 @@ class Phrases:
     def relative_core(self, head: Common | Pronoun, negated: bool) -> Clause:
         classes = head.noun.classes if isinstance(head, Common) else PERSON
         living = classes & LIVING
-        if living and (isinstance(head, Pronoun) or self.chance.happens(0.7)):
+        if living and (isinstance(head, Pronoun) or self.rng.bernoulli(0.7)):
             clause = self.action(head, living)
             clause.gap = "subject"
             person_like = "P" in classes
             clause.relativiser = (
-                ("who" if isinstance(head, Pronoun) or self.chance.happens(0.8) else "that")
+                ("who" if isinstance(head, Pronoun) or self.rng.bernoulli(0.8) else "that")
                 if (person_like)
-                else self.chance.pick(("that", "which"))
+                else self.rng.choice(("that", "which"))
             )
-        elif self.chance.happens(0.12) and not living and isinstance(head, Common):
+        elif self.rng.bernoulli(0.12) and not living and isinstance(head, Common):
             clause = self.state(head)
-            clause.relativiser = self.chance.pick(("that", "which"))
+            clause.relativiser = self.rng.choice(("that", "which"))
         else:
             clause = self.object_relative(head)
         if negated:
@@ -352,8 +352,8 @@ class Phrases:
         if is_every(clause.front):
             clause.front = None
         clause.frequency = None
-        if clause.gap != "subject" and self.chance.happens(0.15):
-            clause.subject = Pronoun(self.chance.pick(("nobody", "no one")))
+        if clause.gap != "subject" and self.rng.bernoulli(0.15):
+            clause.subject = Pronoun(self.rng.choice(("nobody", "no one")))
             if clause.tense in ("progressive", "must"):
                 clause.tense = "present"
             return
@@ -365,9 +365,10 @@ class Phrases:
         if (
             "P" not in head.noun.classes
             and self.index.by_word["cost"].objects & head.noun.classes
-            and (self.chance.happens(0.4))
+            and self.rng.bernoulli(0.4)
         ):
-            clause = Clause(self.index.by_word["cost"], "past", subject, gap="subject", price=5 + self.chance.below(95))
+            price = 5 + self.rng.randbelow(95)
+            clause = Clause(self.index.by_word["cost"], "past", subject, gap="subject", price=price)
             if head.plural:
                 clause.tense = "perfect"
             return clause
@@ -376,7 +377,7 @@ class Phrases:
         description = self.neutral(head)
         if "attributive" in description.adjective.notes:
             raise DeadEndError
-        tense = self.chance.pick(("present", "past"))
+        tense = self.rng.choice(("present", "past"))
         return Clause(self.index.by_word["be"], tense, subject, predicate=description, gap="subject")
 
     def object_relative(self, head: Common | Pronoun) -> Clause:
@@ -391,7 +392,7 @@ class Phrases:
             raise DeadEndError
         clause = Clause(verb, self.tense(verb, subject), subject, gap=gap)
         person_like = "P" in head.noun.classes
-        clause.relativiser = self.chance.pick(("that", "whom", "") if person_like else ("that", "that", "which", ""))
+        clause.relativiser = self.rng.choice(("that", "whom", "") if person_like else ("that", "that", "which", ""))
         if not clause.relativiser and isinstance(subject, Common) and subject.determiner not in ("the", "a"):
             clause.relativiser = "that"
         return clause
@@ -400,23 +401,23 @@ class Phrases:
 
     def tense(self, verb: Verb, subject: NounPhrase | None) -> str:
         if verb.frame == "z":
-            tense = self.chance.pick(("past", "past", "perfect") if "nopresent" in verb.notes else PLAIN_TENSES)
-            return self.chance.pick(("past", "present")) if "modal" in verb.notes else tense
-        tense = self.chance.pick(PLAIN_TENSES if verb.notes & UNPROGRESSIVE else TENSES)
+            tense = self.rng.choice(("past", "past", "perfect") if "nopresent" in verb.notes else PLAIN_TENSES)
+            return self.rng.choice(("past", "present")) if "modal" in verb.notes else tense
+        tense = self.rng.choice(PLAIN_TENSES if verb.notes & UNPROGRESSIVE else TENSES)
         if "samepast" in verb.notes and tense in ("present", "past") and person(subject) != "third":
             return "perfect"
         return tense
 
     def action(self, subject: NounPhrase, classes: frozenset[str]) -> Clause:
         """A clause in which a person or an animal does something neutral, as short as it can be."""
-        frame = self.chance.pick(("t", "t", "t", "t", "p", "p", "d", "g", "i", "i", "i", "z"))
+        frame = self.rng.choice(("t", "t", "t", "t", "p", "p", "d", "g", "i", "i", "i", "z"))
         if "P" not in classes:
-            frame = self.chance.pick(("t", "i", "d"))
+            frame = self.rng.choice(("t", "i", "d"))
         verb = self.word(self.index.actions(classes, frame))
         clause = Clause(verb, self.tense(verb, subject), subject)
         self.add_objects(clause)
         if frame == "z":
-            inner_frame = self.chance.pick(("t", "t", "i", "d"))
+            inner_frame = self.rng.choice(("t", "t", "i", "d"))
             inner = Clause(self.word(self.index.actions(PERSON, inner_frame)), "infinitive", subject)
             if inner.verb.english == "want":
                 raise DeadEndError
@@ -431,7 +432,7 @@ class Phrases:
         if verb.frame in "iz":
             return
         if verb.objects & NAMED:
-            clause.prepositional = Proper(self.chance.pick(self.index.cities))
+            clause.prepositional = Proper(self.rng.choice(self.index.cities))
             return
         patient = self.patient(verb)
         if verb.frame == "d":
@@ -442,17 +443,17 @@ class Phrases:
             clause.direct = patient
         if verb.frame == "g":
             clause.indirect = self.receiver()
-            clause.shifted = self.chance.happens(0.5)
+            clause.shifted = self.rng.bernoulli(0.5)
 
     def patient(self, verb: Verb) -> NounPhrase:
-        if verb.objects == PERSON and self.chance.happens(0.3):
-            return Proper(self.chance.pick(self.index.persons))
-        if verb.frame == "t" and self.chance.happens(0.04):
-            return self.listing(self.chance.pick(self.index.object_classes(verb)))
-        phrase = self.thing(self.chance.pick(self.index.object_classes(verb)))
+        if verb.objects == PERSON and self.rng.bernoulli(0.3):
+            return Proper(self.rng.choice(self.index.persons))
+        if verb.frame == "t" and self.rng.bernoulli(0.04):
+            return self.listing(self.rng.choice(self.index.object_classes(verb)))
+        phrase = self.thing(self.rng.choice(self.index.object_classes(verb)))
         if "plural" in verb.notes and not phrase.plural:
             noun = phrase.noun
-            return Common(noun, True, self.chance.pick(("the", "these", "many", "some", "")))
+            return Common(noun, True, self.rng.choice(("the", "these", "many", "some", "")))
         return phrase
 
     def listing(self, classes: frozenset[str]) -> Listing:
@@ -463,9 +464,9 @@ class Phrases:
         return Listing(nouns)
 
     def receiver(self) -> NounPhrase:
-        if self.chance.happens(0.5):
-            return Proper(self.chance.pick(self.index.persons))
-        return self.definite(self.word(self.index.nouns(PERSON)), self.chance.happens(0.2))
+        if self.rng.bernoulli(0.5):
+            return Proper(self.rng.choice(self.index.persons))
+        return self.definite(self.word(self.index.nouns(PERSON)), self.rng.bernoulli(0.2))
 
     def negation(self, clause: Clause, mark: Mark | None = None) -> Negation:
         """Negates a neutral clause, which keeps no quantifier that could be inside or outside of the negation."""
@@ -482,7 +483,7 @@ class Phrases:
     def negation_kind(self, clause: Clause) -> str:
         if clause.tense in ("progressive", "past progressive", "can", "future", "may"):
             return "not" if clause.tense == "may" or person(clause.subject) == "first" else "n't"
-        kind = self.chance.pick(NEGATION_KINDS)
+        kind = self.rng.choice(NEGATION_KINDS)
         if kind == "hardly" and ("hardly" not in clause.verb.notes or clause.tense not in PLAIN_TENSES):
             return "not"
         return "not" if kind == "never" and clause.tense == "should" else kind
@@ -506,7 +507,7 @@ class Phrases:
         if "place" in clause.verb.notes and isinstance(clause.place, Attached):
             assert isinstance(clause.place.phrase, Common)
             self.modify(clause.place.phrase, length, relative=clause.time is None)
-        elif target is not None and last and (length < 3 or self.chance.happens(0.5)):
+        elif target is not None and last and (length < 3 or self.rng.bernoulli(0.5)):
             self.modify(target, length)
         elif length >= 3 and can_have_place(clause):
             place = self.somewhere(clause.verb)
@@ -520,38 +521,38 @@ class Phrases:
 
     def small_adjunct(self, clause: Clause, length: int) -> int:
         """Puts in an adjunct of time, manner or company, most often where it fills the length; its own length."""
-        chance = self.chance
-        if length <= 3 and not chance.happens(0.5 if length == 3 else 0.85):
+        rng = self.rng
+        if length <= 3 and not rng.bernoulli(0.5 if length == 3 else 0.85):
             return 0
-        if length > 3 and not chance.happens(0.3):
+        if length > 3 and not rng.bernoulli(0.3):
             return 0
-        size_of_adjunct = length if length <= 3 else 1 + chance.below(3)
+        size_of_adjunct = length if length <= 3 else 1 + rng.randbelow(3)
         if clause.verb.english in ("be", "cost"):
             return 0
-        if size_of_adjunct == 1 and chance.happens(0.4) and can_be_often(clause):
-            clause.frequency = chance.pick(self.index.adverbs["frequency"])
+        if size_of_adjunct == 1 and rng.bernoulli(0.4) and can_be_often(clause):
+            clause.frequency = rng.choice(self.index.adverbs["frequency"])
             return 1
-        if size_of_adjunct == 1 and chance.happens(0.5) and clause.verb.frame in "ti" and has_manner(clause):
-            hard = clause.verb.english == "work" and clause.verb.frame == "i" and chance.happens(0.5)
-            clause.manner = chance.pick(self.index.adverbs["work" if hard else "manner"])
+        if size_of_adjunct == 1 and rng.bernoulli(0.5) and clause.verb.frame in "ti" and has_manner(clause):
+            hard = clause.verb.english == "work" and clause.verb.frame == "i" and rng.bernoulli(0.5)
+            clause.manner = rng.choice(self.index.adverbs["work" if hard else "manner"])
             return 1
         if (
             size_of_adjunct == 1
-            and chance.happens(0.3)
+            and rng.bernoulli(0.3)
             and clause.place is None
             and clause.verb.frame in "ti"
             and has_manner(clause)
         ):
-            clause.place = chance.pick(self.index.adverbs["place"])
+            clause.place = rng.choice(self.index.adverbs["place"])
             return 1
         free = clause.verb.frame == "i" and "place" not in clause.verb.notes
-        if size_of_adjunct == 2 and chance.happens(0.4) and free:
-            if chance.happens(0.5) and "P" in clause.verb.subjects:
-                clause.likeness = Proper(chance.pick(self.index.persons))
+        if size_of_adjunct == 2 and rng.bernoulli(0.4) and free:
+            if rng.bernoulli(0.5) and "P" in clause.verb.subjects:
+                clause.likeness = Proper(rng.choice(self.index.persons))
             else:
-                clause.company = Proper(chance.pick(self.index.persons))
+                clause.company = Proper(rng.choice(self.index.persons))
             return 2
-        if size_of_adjunct == 3 and chance.happens(0.4) and free and clause.likeness is None:
+        if size_of_adjunct == 3 and rng.bernoulli(0.4) and free and clause.likeness is None:
             person_like = Common(self.word(self.index.nouns(PERSON)), determiner="a")
             clause.likeness = person_like
             return 3
@@ -559,7 +560,7 @@ class Phrases:
         seldom = clause.negation is not None and clause.negation.kind in ("never", "hardly")
         if times is None or seldom or stative(clause):
             return 0
-        time = chance.pick(times)
+        time = rng.choice(times)
         if is_every(time) and is_negative(clause):
             return 0
         clause.time = time

@@ -101,15 +101,15 @@ class Sentences(Opinions):
 
     def draft(self, distance: int) -> Draft:
         """A sentence whose cue and polarity word stand `distance` tokens apart; DeadEndError if none is found."""
-        value = 1 if self.chance.happens(0.5) else -1
-        roll = self.chance.below(100)
+        value = 1 if self.rng.bernoulli(0.5) else -1
+        roll = self.rng.randbelow(100)
         if roll < 50:
             return self.surround(self.contrast(value, distance), False)
         if distance == 0 and roll < 70:
             opinion = self.weighing(value)
-            return self.surround(self.stated(opinion), self.chance.happens(0.5))
+            return self.surround(self.stated(opinion), self.rng.bernoulli(0.5))
         # Half are negated, mostly without a decoy; half are not, mostly with one: counting negations does not help.
-        roll = self.chance.below(100)
+        roll = self.rng.randbelow(100)
         denied, decoy = roll < 50, 40 <= roll < 90
         return self.surround(self.single(value, denied, distance, decoy), decoy)
 
@@ -118,8 +118,8 @@ class Sentences(Opinions):
 
     def single(self, value: int, denied: bool, distance: int, decoy: bool) -> Draft:
         """One evaluation, affirmed or denied."""
-        chance = self.chance
-        if distance >= 2 and chance.happens(0.22):
+        rng = self.rng
+        if distance >= 2 and rng.bernoulli(0.22):
             return self.answered(value, denied, distance, decoy)
         if distance == 0:
             frames: tuple[Frame, ...] = (self.being, self.being, self.doing, self.doing, self.counting)
@@ -132,9 +132,9 @@ class Sentences(Opinions):
                 self.finding, self.finding, self.finding, self.thinking, self.thinking, self.thinking,
                 self.counting, self.claiming, self.being,
             )  # fmt: skip
-        frame = chance.pick(frames)
+        frame = rng.choice(frames)
         opinion = frame(value, denied, distance, decoy)
-        if frame in (self.finding, self.thinking, self.doing) and chance.happens(0.12):
+        if frame in (self.finding, self.thinking, self.doing) and rng.bernoulli(0.12):
             return self.why(opinion)
         return self.stated(opinion)
 
@@ -152,8 +152,8 @@ class Sentences(Opinions):
         sign = -value if denied else value
         target, verb = self.praised(sign)
         mark, answer = Mark(), Mark()
-        asks_who = self.chance.happens(0.4)
-        clause = Clause(verb, self.chance.pick(("present", "past", "past", "perfect")), direct=target, verb_mark=mark)
+        asks_who = self.rng.bernoulli(0.4)
+        clause = Clause(verb, self.rng.choice(("present", "past", "past", "perfect")), direct=target, verb_mark=mark)
         if asks_who:
             clause.gap, clause.relativiser = "subject", "who"
         else:
@@ -188,15 +188,15 @@ class Sentences(Opinions):
 
     def contrast(self, value: int, distance: int) -> Draft:
         """Two opposite evaluations, each affirmed or denied, and a connective that tells which one counts."""
-        chance = self.chance
-        roll = chance.below(100)
+        rng = self.rng
+        roll = rng.randbelow(100)
         # A third of the contrasts deny the one side, a third the other.
         denied = roll < 33, 33 <= roll < 66
-        if distance <= 1 and roll >= 66 and chance.happens(0.7):
+        if distance <= 1 and roll >= 66 and rng.bernoulli(0.7):
             return self.paired(value, distance)
         if distance == 0:
             raise DeadEndError
-        kind = chance.pick(("but", "but", "although", "although", "since", "since", "despite", "fact", "however"))
+        kind = rng.choice(("but", "but", "although", "although", "since", "since", "despite", "fact", "however"))
         if kind == "despite" and distance != 1:
             kind = "fact" if distance > 5 else "although"
         if kind == "despite":
@@ -204,8 +204,8 @@ class Sentences(Opinions):
         governed_wins = kind in ("but", "however")
         governed_value = value if governed_wins else -value
         extra = {"but": 0, "however": 1, "fact": 3}.get(kind, 0)
-        first = kind in ("although", "fact") and chance.happens(0.75 if kind == "fact" else 1.0)
-        theme = chance.pick(THEMES)
+        first = kind in ("although", "fact") and rng.bernoulli(0.75 if kind == "fact" else 1.0)
+        theme = rng.choice(THEMES)
         other = self.simple(-governed_value, denied[1], theme)
         subject = self.again(other) if not first else None
         governed = self.simple(governed_value, denied[0], theme, subject)
@@ -219,7 +219,7 @@ class Sentences(Opinions):
     def again(self, opinion: Opinion) -> Pronoun | None:
         """The pronoun for the subject of a clause that praises or blames a thing, now and then."""
         subject = opinion.clause.subject
-        if opinion.clause.verb.english != "be" or not isinstance(subject, Common) or self.chance.happens(0.4):
+        if opinion.clause.verb.english != "be" or not isinstance(subject, Common) or self.rng.bernoulli(0.4):
             return None
         described = opinion.clause.predicate
         if isinstance(described, Description) and not is_specific(described):
@@ -230,7 +230,7 @@ class Sentences(Opinions):
 
     def simple(self, value: int, denied: bool, theme: str, subject: Pronoun | None = None) -> Opinion:
         """A short evaluating clause; its distance is as short as it can be."""
-        if subject is None and self.chance.happens(0.4):
+        if subject is None and self.rng.bernoulli(0.4):
             return self.doing(value, denied, 0, False, theme)
         sign = -value if denied else value
         target: Common | Pronoun = subject or self.target(theme)
@@ -239,7 +239,7 @@ class Sentences(Opinions):
         description = self.praise(noun, sign)
         if subject is not None and not is_specific(description):
             raise DeadEndError
-        tense = self.chance.pick(("present", "past", "past"))
+        tense = self.rng.choice(("present", "past", "past"))
         clause = Clause(self.index.by_word["be"], tense, target, predicate=description)
         assert description.mark is not None
         evaluation = Evaluation(description.mark, sign)
@@ -256,7 +256,7 @@ class Sentences(Opinions):
             raise DeadEndError
         if missing:
             assert isinstance(subject, Common)
-            self.modify(subject, missing, negated=missing >= 4 and self.chance.happens(0.25))
+            self.modify(subject, missing, negated=missing >= 4 and self.rng.bernoulli(0.25))
 
     def connected(self, kind: str, first: bool, governed: Opinion, other: Opinion) -> Draft:
         mark = Mark()
@@ -281,7 +281,7 @@ class Sentences(Opinions):
         if kind == "fact":
             fact = (("the", "DET"), ("fact", "NOUN"), ("that", "SCONJ"))
             return [despite(mark, ","), Literal(fact, ("der", "Tatsache", ",", "dass"))]
-        if self.chance.happens(0.5):
+        if self.rng.bernoulli(0.5):
             return [Literal((("although", "SCONJ"),), (",", "obwohl"), mark)]
         return [Literal((("even", "ADV"), ("though", "SCONJ")), (",", "obwohl"), mark)]
 
@@ -292,9 +292,9 @@ class Sentences(Opinions):
         if not (is_specific(one) and is_specific(two)):
             raise DeadEndError
         if distance:
-            two.degree = self.chance.pick(self.strong(two))
+            two.degree = self.rng.choice(self.strong(two))
         link = Mark()
-        clause = Clause(self.index.by_word["be"], self.chance.pick(("present", "past", "perfect")), target)
+        clause = Clause(self.index.by_word["be"], self.rng.choice(("present", "past", "perfect")), target)
         clause.predicate = [("", one), ("but", two)]
         clause.link_mark = link
         assert one.mark is not None and two.mark is not None
@@ -303,7 +303,7 @@ class Sentences(Opinions):
 
     def in_spite(self, value: int, denied: bool) -> Draft:
         """Despite the terrible food, the hotel was good."""
-        theme = self.chance.pick(THEMES)
+        theme = self.rng.choice(THEMES)
         noun = self.target(theme).noun
         description = self.praise(noun, -value)
         cue = Mark()
@@ -312,7 +312,7 @@ class Sentences(Opinions):
         assert description.mark is not None
         judgement = Contrast(cue, plain(other.judgement), Evaluation(description.mark, -value))
         pieces: list[Piece]
-        if self.chance.happens(0.5):
+        if self.rng.bernoulli(0.5):
             pieces = [despite(cue), Phrase(phrase), ENGLISH_PAUSE, Placed(other.clause, "inverted"), STOP]
         else:
             pieces = [Placed(other.clause, "main"), despite(cue, ","), Phrase(phrase), STOP]
@@ -322,30 +322,30 @@ class Sentences(Opinions):
 
     def surround(self, draft: Draft, decoy: bool) -> Draft:
         """Adds neutral material where it does not change the distance, with the decoy if there is none yet."""
-        chance = self.chance
+        rng = self.rng
         needs_decoy = decoy and not draft.decoyed
         free = [phrase for phrase in draft.outer if is_free(phrase)]
-        if needs_decoy and free and (not draft.statement or chance.happens(0.6)):
-            self.fill_outer(chance.pick(free), True)
+        if needs_decoy and free and (not draft.statement or rng.bernoulli(0.6)):
+            self.fill_outer(rng.choice(free), True)
         elif needs_decoy and draft.statement:
             self.join(draft, True)
         elif needs_decoy:
             raise DeadEndError
         else:
-            if free and chance.happens(0.35):
-                self.fill_outer(chance.pick(free), False)
-            if draft.statement and chance.happens(0.25):
+            if free and rng.bernoulli(0.35):
+                self.fill_outer(rng.choice(free), False)
+            if draft.statement and rng.bernoulli(0.25):
                 self.join(draft, False)
-            elif draft.statement and chance.happens(0.15):
+            elif draft.statement and rng.bernoulli(0.15):
                 self.open_with(draft)
         return draft
 
     def open_with(self, draft: Draft) -> None:
         """Oh, ... Obviously, ..."""
-        if self.chance.happens(0.5):
-            draft.pieces.insert(0, self.chance.pick(EXCLAMATIONS))
+        if self.rng.bernoulli(0.5):
+            draft.pieces.insert(0, self.rng.choice(EXCLAMATIONS))
             return
-        adverb = self.chance.pick(self.index.adverbs["comment"])
+        adverb = self.rng.choice(self.index.adverbs["comment"])
         placed = draft.pieces[0]
         assert isinstance(placed, Placed)
         placed.order = "inverted"
@@ -353,15 +353,15 @@ class Sentences(Opinions):
 
     def fill_outer(self, phrase: Common | Pronoun, decoy: bool) -> None:
         assert isinstance(phrase, Common)
-        self.modify(phrase, 3 + self.chance.below(5) if decoy else 1 + self.chance.below(5), negated=decoy)
+        self.modify(phrase, 3 + self.rng.randbelow(5) if decoy else 1 + self.rng.randbelow(5), negated=decoy)
 
     def join(self, draft: Draft, decoy: bool) -> None:
         """A neutral clause before or behind the statement."""
         clause = self.action(self.somebody(), PERSON)
-        self.stretch(clause, self.chance.below(5))
-        if clause.time is not None and self.chance.happens(0.4):
+        self.stretch(clause, self.rng.randbelow(5))
+        if clause.time is not None and self.rng.bernoulli(0.4):
             clause.front, clause.time = clause.time, None
-        roll = self.chance.below(10)
+        roll = self.rng.randbelow(10)
         if decoy:
             self.negate(clause)
         if not decoy and roll < 4 and clause.front is None:
@@ -376,7 +376,7 @@ class Sentences(Opinions):
         placed = draft.pieces[0]
         assert isinstance(placed, Placed)
         past = placed.clause.tense == "past"
-        conjunction = self.chance.pick(tuple(CONJUNCTIONS)) if past else "because"
+        conjunction = self.rng.choice(tuple(CONJUNCTIONS)) if past else "because"
         if conjunction == "after":
             clause.tense = "pluperfect"
         else:
