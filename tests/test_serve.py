@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -29,11 +30,12 @@ from data.errors import InputError
 from deployment import service, serving, stress
 from deployment.batching import Batcher
 from deployment.guard import SECURITY, Limits
-from deployment.models import named
+from deployment.models import ServedModel, named
 from deployment.service import application
 from deployment.stress import answers, measure
 from tasks.forecasting.predict import MOST_STEPS
 from tasks.serve import load
+from training.bundle import write_bundle
 from training.occlusion import MOST_PARTS, parts
 from training.predict import Predictor
 
@@ -182,10 +184,24 @@ def test_what_is_known_about_a_model_is_shown(predictors: dict[Path, Predictor],
         "selection": {"metric": "accuracy"},
         "data": {"name": "language"},
     }
-    for content, facts in ((json.dumps(result), ["trained on language", "test accuracy 50.00"]), ("{}", []), ("", [])):
+    bleu = {**result, "metrics": {"validation": {"bleu": 25}}, "selection": {"metric": "bleu"}}
+    known = {
+        json.dumps(result): ["trained on language", "test accuracy 50.00 %"],
+        json.dumps(bleu): ["trained on language", "validation bleu 25.00"],
+    }
+    for content, facts in {**known, "{}": [], "": []}.items():
         (tmp_path / "result.json").write_text(content)
         (model,) = named({tmp_path: predictors[saved["sentiment"]]}).values()
         assert model.facts[0].endswith(" parameters") and model.facts[1:] == facts
+
+
+def test_what_is_known_about_a_bundle_is_shown(saved: dict[str, Path], tmp_path: Path) -> None:
+    run = shutil.copytree(saved["sentiment"], tmp_path / "run")
+    content = {"metrics": {"test": {"accuracy": 0.5}}, "selection": {"metric": "accuracy"}, "data": {"name": "reviews"}}
+    (run / "result.json").write_text(json.dumps(content))
+    write_bundle(run, tmp_path / "model.zip")
+    model = ServedModel("lstm", load(str(tmp_path / "model.zip"), "cpu"), tmp_path / "model.zip")
+    assert model.facts[1:] == ["trained on reviews", "test accuracy 50.00 %"]
 
 
 @pytest.mark.parametrize(
