@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from conftest import options
 
+from data.errors import InputError
 from training.identity import config_id
 from training.trackers.base import numbers
+from training.trackers.mlflow import MLflowTracker
 from training.trackers.tensorboard import TensorBoardTracker
 from training.trainer import Trainer
 
@@ -84,7 +86,7 @@ READERS = {"tensorboard": from_tensorboard, "mlflow": from_mlflow, "wandb": from
 
 
 def store(folder: Path) -> str:
-    return f"{folder}/mlruns"
+    return f"sqlite:///{folder}/mlflow.db"
 
 
 def overrides(name: str, folder: Path) -> list[str]:
@@ -106,7 +108,7 @@ def test_a_tracker_has_what_the_run_folder_has(
     launch: Callable, files: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     pytest.importorskip(name)
-    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    monkeypatch.chdir(tmp_path)  # where MLflow keeps files beside its database
     folder = launch("sentiment", *files, *overrides(name, tmp_path), "trainer.max_epochs=2")
     assert "warnings" not in result(folder)
     epochs, found, pictures = READERS[name](tmp_path if name == "mlflow" else folder)
@@ -158,6 +160,32 @@ def test_a_missing_package_is_named_before_the_training(
         launch("sentiment", *files, f"tracker={name}")
     assert ended.value.code == 2
     assert f"tracker={name} needs the package {name}, which is not installed: pip install" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "uri, variable, needed",
+    [
+        (None, None, True),
+        ("sqlite:///mlflow.db", None, True),
+        ("postgresql+psycopg2://host/runs", None, True),
+        ("https://host", None, False),
+        (None, "https://host", False),
+        ("sqlite:///mlflow.db", "https://host", True),
+    ],
+)
+def test_a_database_needs_its_packages(
+    monkeypatch: pytest.MonkeyPatch, uri: str | None, variable: str | None, needed: bool
+) -> None:
+    monkeypatch.setattr("training.trackers.base.find_spec", lambda package: package == "mlflow" or None)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    if variable:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", variable)
+    tracker = MLflowTracker(uri, None)
+    if not needed:
+        tracker.check()
+        return
+    with pytest.raises(InputError, match="tracker=mlflow needs the package sqlalchemy, which is not installed"):
+        tracker.check()
 
 
 def test_a_resumed_run_has_all_epochs(

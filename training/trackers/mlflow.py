@@ -7,6 +7,7 @@ from typing import Any
 
 from training.trackers.base import RunInfo, Tracker
 
+DATABASES = ("sqlite", "mysql", "postgresql", "mssql")  # schemes of local stores that need SQLAlchemy
 AT_A_TIME = 100  # parameters in one request, MLflow's limit
 LONGEST = 500  # characters of a parameter that every store takes
 STATUSES = {"ok": "FINISHED", "interrupted": "KILLED"}
@@ -16,7 +17,8 @@ class MLflowTracker(Tracker):
     """Logs to a tracking store, without changing MLflow's own state in the process.
 
     Args:
-        uri: of the store: a server, or a local file; null for the one of the variable MLFLOW_TRACKING_URI, or
+        uri: of the store: a server, or a local database such as ``sqlite:///mlflow.db``, beside which MLflow keeps
+            files in ``mlruns/`` of the working directory; null for the one of the variable MLFLOW_TRACKING_URI, or
             MLflow's default.
         experiment_name: null for ``rnnbench-<task>``.
     """
@@ -25,6 +27,10 @@ class MLflowTracker(Tracker):
 
     def __init__(self, uri: str | None, experiment_name: str | None) -> None:
         self.uri, self.experiment_name = uri, experiment_name
+
+    def packages(self) -> tuple[str, ...]:
+        store = self.uri or os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:"  # MLflow's default
+        return ("mlflow", "sqlalchemy", "alembic") if store.startswith(DATABASES) else ("mlflow",)
 
     def start(self, run: RunInfo) -> None:
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
