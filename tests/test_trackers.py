@@ -1,17 +1,20 @@
 """Trackers, each with its own local store: the same numbers as in the run folder, and no run that fails with them."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import options
+from conftest import ROOT, options
+from filelock import FileLock, Timeout
 
 from data.errors import InputError
 from training.identity import config_id
 from training.trackers.base import numbers
-from training.trackers.mlflow import MLflowTracker
+from training.trackers.mlflow import MLflowTracker, one_at_a_time
 from training.trackers.tensorboard import TensorBoardTracker
 from training.trainer import Trainer
 
@@ -186,6 +189,31 @@ def test_a_database_needs_its_packages(
         return
     with pytest.raises(InputError, match="tracker=mlflow needs the package sqlalchemy, which is not installed"):
         tracker.check()
+
+
+STARTED = """
+import sys
+from pathlib import Path
+from training.trackers.base import RunInfo
+from training.trackers.mlflow import MLflowTracker, one_at_a_time
+tracker = MLflowTracker(sys.argv[1], None)
+tracker.start(RunInfo("title", Path(), {"task": "sentiment"}, {}))
+tracker.finish("ok", {"x": 1.0}, [])
+"""
+
+
+def test_jobs_that_start_together_share_a_new_store(tmp_path: Path) -> None:
+    pytest.importorskip("mlflow")
+    command = [sys.executable, "-c", STARTED, store(tmp_path / "new")]
+    jobs = [subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    assert [(job.communicate()[1], job.returncode)[1] for job in jobs] == [0, 0, 0]
+
+
+def test_a_store_is_opened_by_one_job_at_a_time(tmp_path: Path) -> None:
+    with one_at_a_time(store(tmp_path)), pytest.raises(Timeout):
+        FileLock(tmp_path / "mlflow.db.lock").acquire(timeout=0)
+    with one_at_a_time("https://host"):
+        pass
 
 
 def test_a_resumed_run_has_all_epochs(
