@@ -166,6 +166,12 @@ def test_attention_lies_over_the_image(card: Callable, saved: dict[str, Path]) -
     assert "<img " not in card(answer)  # of features there is no image
 
 
+def test_hints_name_their_models_where_they_differ() -> None:
+    models = [{"name": name, "hint": hint} for name, hint in (("a", "Numbers."), ("b", ""), ("c", "Numbers."))]
+    assert run(f"hintsOf({json.dumps(models)})") == "a, c: Numbers. "
+    assert run(f"hintsOf({json.dumps([models[0], models[2]])})") == "Numbers. "
+
+
 def test_features_on_no_square_are_a_table(card: Callable) -> None:
     details = {"n_best": [{"text": "a", "score": -1}], "rows": ["a"], "columns": ["1", "2"], "weights": [[0.25, 0.75]]}
     html = card({"model": "m", "view": "captions", "prediction": "a", "score": -1, "details": details, "warnings": []})

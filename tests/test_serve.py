@@ -165,6 +165,19 @@ def test_forecasts_come_with_the_history(saved: dict[str, Path]) -> None:
     assert wrong.status_code == 400 and "'times' must have" in wrong.json()["error"]
 
 
+@pytest.mark.parametrize("path, body", [("explain", {"text": "dull"}), ("predict", {"texts": ["dull"]})])
+def test_an_error_names_the_model_where_there_are_several(
+    predictors: dict[Path, Predictor], saved: dict[str, Path], path: str, body: dict[str, Any]
+) -> None:
+    kinds = {saved["sentiment"]: predictors[saved["sentiment"]]}
+    with served({**kinds, saved["forecasting"]: load(str(saved["forecasting"]), "cpu")}) as client:
+        both = client.post(f"/api/{path}", json=body)
+        one = client.post(f"/api/{path}", json={**body, "models": ["forecasting lstm"]})
+    assert both.status_code == one.status_code == 400
+    assert one.json()["error"].startswith("'dull' is no number")
+    assert both.json()["error"] == f"forecasting lstm: {one.json()['error']}"
+
+
 def test_unknown_words_are_reported_with_the_answer(client: TestClient) -> None:
     assert "do not rely on the answer" in explain(client, "жщю ъыь юяэ", "sentiment")["warnings"][0]
     assert explain(client, "the film is good", "sentiment")["warnings"] == []

@@ -280,13 +280,14 @@ async function answer() {
   try {
     const names = chosen();
     if (!names.length) throw new Error("Choose at least one model.");
-    const [readers, texts] = [true, false].map((kind) => models.some((model) => model.reads_files === kind && names.includes(model.name)));
-    if (texts && !at("text").value.trim()) throw new Error("Enter a text.");
-    if (readers && !at("file").files.length) throw new Error("Choose a file.");
+    const [readers, texts] = [true, false].map((kind) => names.filter((name) => models.some((model) => model.reads_files === kind && model.name === name)));
+    const unless = (those) => (readers.length && texts.length ? ` for ${those.join(", ")}, or untick ${those.length > 1 ? "them" : "it"}` : "");
+    if (texts.length && !at("text").value.trim()) throw new Error(`Enter a text${unless(texts)}.`);
+    if (readers.length && !at("file").files.length) throw new Error(`Choose a file${unless(readers)}.`);
     const picture = at("picture").hidden ? "" : at("picture").src;
     const body = JSON.stringify({
-      ...(texts && { text: at("text").value }),
-      ...(readers && { file: await base64(at("file").files[0]) }),
+      ...(texts.length && { text: at("text").value }),
+      ...(readers.length && { file: await base64(at("file").files[0]) }),
       models: names,
     });
     const headers = { "content-type": "application/json" };
@@ -306,13 +307,19 @@ function fail(error) {
   at("error").hidden = false;
 }
 
+// What inputs are like; where that is not the same for all models, it begins with the names of those that it is about.
+function hintsOf(models) {
+  const hints = [...new Set(models.map((model) => model.hint))];
+  const about = (hint) => models.filter((model) => model.hint === hint).map((model) => model.name).join(", ");
+  return hints.filter(Boolean).map((hint) => (hints.length > 1 ? `${about(hint)}: ${hint} ` : `${hint} `)).join("");
+}
+
 async function start() {
   try {
     const found = await json("api/models");
     models = found.models;
     at("text").maxLength = found.limits.characters;
-    const hints = [...new Set(models.map((model) => model.hint))].filter(Boolean).map((hint) => `${hint} `);
-    at("limit").textContent = `${hints.join("")}At most ${found.limits.characters.toLocaleString("en")} characters. `;
+    at("limit").textContent = `${hintsOf(models)}At most ${found.limits.characters.toLocaleString("en")} characters. `;
     for (const { name } of models) {
       const box = make("input", { type: "checkbox", value: name, checked: "" });
       at("models").append(make("label", {}, box, ` ${name}`));
