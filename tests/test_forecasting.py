@@ -605,7 +605,8 @@ def test_groups_are_compared_by_the_lower_error(tmp_path: Path) -> None:
     assert [group.name for group in section.scored] == ["lstm", "gru", "rnn"]
     lstm, _, rnn = section.scored
     assert (group_values(lstm)["best"], group_values(lstm)["worst"]) == pytest.approx((71, 73))
-    assert lstm.baseline == ("last value", pytest.approx(110)) and not lstm.at_baseline and rnn.at_baseline
+    assert group_values(lstm)["baseline_name"] == "last value"
+    assert lstm.baseline == ("last_value", pytest.approx(110)) and not lstm.at_baseline and rnn.at_baseline
     pairs = pairs_of(section)
     found = {(pair.better.name, pair.worse.name): pair.seeds for pair in pairs}
     assert found["lstm", "rnn"].mean == pytest.approx(120) and found["lstm", "rnn"].low == pytest.approx(120, abs=5)
