@@ -12,7 +12,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from training.baselines import baseline_title
+from training.titles import baseline_title
 
 Job = dict[str, Any]  # values of the swept keys, cell, status, test scores, history, rows of the recorder
 Jobs = list[Job]

@@ -16,6 +16,7 @@ from analysis.groups import ComparableGroups, RunGroup
 from analysis.records import Record
 from analysis.statistics import UNBOUNDED, Difference, seed_test, sentence_test, with_correction
 from training.direction import lower_is_better
+from training.titles import baseline_title
 
 MAX_ALL_PAIRS = 10  # groups; of more, the pairs of the best are reported, corrected for all pairs
 LEVEL = 0.05
@@ -230,7 +231,7 @@ def headline(groups: ComparableGroups, pairs: Sequence[Pair]) -> str:
     parts = [describe_score(best), verdict(best, scored, pairs)]
     if best.at_baseline:
         name, level = best.baseline or ("", 0.0)
-        where = f"no clear gain over the {name} baseline of {level:.2f}"
+        where = f"no clear gain over the baseline of {level:.2f}, {baseline_title(name)}"
         parts = [f"{describe_score(best, with_baseline=False)}, {where}: no claim is made."]
     elif len(several) > 1:
         parts.append(cost(best, several))
@@ -238,13 +239,14 @@ def headline(groups: ComparableGroups, pairs: Sequence[Pair]) -> str:
 
 
 def describe_score(group: RunGroup, with_baseline: bool = True) -> str:
-    """``gru scores 90.74 (95 % interval 90.34 to 91.13) over 3 seeds, majority baseline 50.00``."""
+    """``gru scores 90.74 (95 % interval 90.34 to 91.13) over 3 seeds (baseline 50.00, the most frequent class):``."""
     interval = f" (95 % interval {group.interval[0]:.2f} to {group.interval[1]:.2f})" if group.interval else ""
     count = len(group.scores)
     score = f"{group.name} scores {group.mean:.2f}{interval} over {count} {plural('seed', count)}"
     if not with_baseline or group.baseline is None:
         return score + (":" if with_baseline else "")
-    return f"{score} ({group.baseline[0]} baseline {group.baseline[1]:.2f}):"
+    name, level = group.baseline
+    return f"{score} (baseline {level:.2f}, {baseline_title(name)}):"
 
 
 def verdict(best: RunGroup, scored: Sequence[RunGroup], pairs: Sequence[Pair]) -> str:

@@ -288,7 +288,7 @@ def digest(group: RunGroup) -> str:
 
 
 def label(group: RunGroup, keys: Sequence[str], shorter: Mapping[str, Mapping[str, str]]) -> str:
-    """``gru``, or ``gru, pooling max``: cell, data, experiment and row are written without their key.
+    """``gru``, ``gru, pooling max`` or ``gru, not bidirectional``: cell, data and other facts have no key.
 
     Args:
         shorter: short forms of the values of a key.
@@ -297,8 +297,13 @@ def label(group: RunGroup, keys: Sequence[str], shorter: Mapping[str, Mapping[st
     for key in keys:
         value = readable_value(key, group.flat_config.get(key))
         value = shorter.get(key, {}).get(value, value)
-        parts.append(value if key in FACTS else f"{short(key)} {value}")
+        parts.append(value if key in FACTS else in_words(short(key), value))
     return ", ".join(dict.fromkeys(parts))
+
+
+def in_words(name: str, value: str) -> str:
+    """``pooling max``; of a switch its name alone or with "not", of what a group does not have "no" and the name."""
+    return {"True": name, "False": f"not {name}", "-": f"no {name}"}.get(value, f"{name} {value}")
 
 
 def distinct_tails(paths: Iterable[str]) -> dict[str, str]:

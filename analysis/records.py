@@ -21,6 +21,7 @@ from training.trials import trial_of
 
 NEEDED = {"task": str, "status": str, "config_id": str, "seed": int}
 SEED = re.compile(r"-seed(\d+)$")  # how the stem of a recorded result ends
+SPLITS = {"train": "training"}  # in words
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,16 @@ class Record:
         if not known:
             return None
         name = max(known, key=lambda name: quality(metric, known[name]))
-        return name.replace("_", " "), to_percent(metric, known[name])
+        return name, to_percent(metric, known[name])
+
+    @property
+    def data_in_words(self) -> str:
+        """``sst2: 20,000 training, 872 validation examples, revision a1b2``."""
+        data = self.content.get("data", {})
+        sizes = ", ".join(f"{size:,} {SPLITS.get(split, split)}" for split, size in data.get("sizes", {}).items())
+        revision = f", revision {data['revision']}" if data.get("revision") else ""
+        examples = f"{sizes} examples" if sizes else "unknown size"
+        return f"{data.get('name', 'unknown data')}: {examples}{revision}"
 
     def lines(self, name: str) -> list[dict[str, Any]]:
         """The rows of ``history.jsonl`` or ``predictions.jsonl``; none if the file is missing or damaged."""

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -20,10 +20,11 @@ from analysis.records import Record
 from analysis.search_report import search_content
 from analysis.tables import LEFT, Comparison, excluded_runs, formatted_columns, group_values, pair_lines
 from analysis.trials import Search
+from training.titles import baseline_title
 
 COLUMNS = 6  # groups beside each other in a table of examples
 EXAMPLES = 6  # for either of two groups
-SPLITS = {"train": "training"}  # in words
+TITLES = {"cpu": "processor", "dirty": "changes that are in no commit"}  # of what is recorded about an environment
 MACHINE = ("cpu", "threads", "processes", "device")
 SORTED_BY = {"": "rank", "sd": "standard_deviation", "95 % interval": "low", "tokens/s": "tokens_per_second"}
 
@@ -75,15 +76,9 @@ def content(part: Comparison, name: str, path: Path) -> dict[str, Any]:
 
 def data_lines(groups: ComparableGroups) -> list[str]:
     """Name, size and revision of the data, and the baseline of the split."""
-    lines = []
-    for group in groups.ordered:
-        data = group.first_record.content.get("data", {})
-        sizes = ", ".join(f"{size:,} {SPLITS.get(split, split)}" for split, size in data.get("sizes", {}).items())
-        revision = f", revision {data['revision']}" if data.get("revision") else ""
-        examples = f"{sizes} examples" if sizes else "unknown size"
-        lines.append(f"{data.get('name', 'unknown data')}: {examples}{revision}")
+    lines = [group.first_record.data_in_words for group in groups.ordered]
     baselines = {group.baseline for group in groups.scored if group.baseline}
-    lines += [f"{name} baseline of the {groups.split} split: {score:.2f}" for name, score in sorted(baselines)]
+    lines += [f"{groups.split} baseline {score:.2f}, {baseline_title(name)}" for name, score in sorted(baselines)]
     return list(dict.fromkeys(lines))
 
 
@@ -216,8 +211,13 @@ def differences(groups: ComparableGroups) -> tuple[list[str], list[tuple[str, li
     """(names, (key, value of every group)) for all config keys in which groups differ."""
     shown = groups.ordered[: report_figures.DRAWN]
     keys = [key for key in differing(shown) if key not in FACTS]
-    rows = [(key, [readable_value(key, group.flat_config.get(key)) for group in shown]) for key in keys]
-    return [group.name for group in shown], rows
+    rows = {key: [readable_value(key, group.flat_config.get(key)) for group in shown] for key in keys}
+    return [group.name for group in shown], [(key, values) for key, values in rows.items() if not repeated(key, rows)]
+
+
+def repeated(key: str, rows: Mapping[str, list[str]]) -> bool:
+    """Whether a longer key ends with this one and has the same values, as that of the encoder's cell."""
+    return any(other.endswith(f".{key}") and rows[other] == rows[key] for other in rows)
 
 
 def environments(groups: ComparableGroups) -> list[dict[str, Any]]:
@@ -228,7 +228,18 @@ def environment_rows(groups: ComparableGroups) -> list[tuple[str, list[tuple[str
     """(property, its values with the number of runs of each)."""
     found = environments(groups)
     keys = dict.fromkeys(key for entry in found for key in entry)
-    return [(key, Counter(str(entry.get(key)) for entry in found).most_common()) for key in keys]
+    return [(TITLES.get(key, key), Counter(in_words(entry.get(key)) for entry in found).most_common()) for key in keys]
+
+
+def in_words(value: Any) -> str:
+    """A recorded value for readers."""
+    return (
+        {True: "yes", False: "no"}[value]
+        if isinstance(value, bool)
+        else "not recorded"
+        if value is None
+        else str(value)
+    )
 
 
 def machines_differ(groups: ComparableGroups) -> bool:

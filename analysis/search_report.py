@@ -31,6 +31,7 @@ def search_content(search: Search, name: str, path: Path) -> dict[str, Any]:
     return {
         "id": name,
         "title": search.title,
+        "data": list(dict.fromkeys(group.first_record.data_in_words for group in search.groups)),
         "answer": answer(search),
         "groups": [columns(group) for group in search.groups],
         "chosen": [chosen_columns(group, search.names) for group in search.groups],

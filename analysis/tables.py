@@ -13,6 +13,7 @@ from rich.table import Table
 
 from analysis.comparison import Pair, SentenceTests, compare, count_pairs, headline, plural
 from analysis.groups import ComparableGroups, RunGroup
+from analysis.statistics import TOO_FEW
 
 
 @dataclass
@@ -47,7 +48,7 @@ def group_values(group: RunGroup) -> dict[str, Any]:
         "best": next(iter(group.from_best), None),
         "worst": next(reversed(group.from_best), None),
         "baseline": group.baseline[1] if group.baseline else None,
-        "baseline_name": group.baseline[0] if group.baseline else None,
+        "baseline_name": group.baseline[0].replace("_", " ") if group.baseline else None,
         "parameters": group.average("parameters"),
         "seconds": group.average("seconds"),
         "tokens_per_second": group.average("tokens_per_second"),
@@ -129,10 +130,12 @@ def pair_lines(part: Comparison) -> list[str]:
     """One sentence for each pair, and one on the tests."""
     if not part.pairs:
         return []
-    tests = sorted({pair.seeds.test for pair in part.pairs} | {p.sentences.test for p in part.pairs if p.sentences})
+    made = [test for pair in part.pairs for test in (pair.seeds, pair.sentences) if test and test.test != TOO_FEW]
+    tests = sorted({test.test for test in made})
     count = count_pairs(len(part.groups.scored))
     corrected = f", p values corrected for all {count:,} pairs (Holm)" if count > 1 else ""
-    method = f"Scores in percent; tests: {', '.join(tests)}{corrected}; the intervals are not corrected."
+    how = f"tests: {', '.join(tests)}{corrected}; the intervals are not corrected" if made else "there are no tests"
+    method = f"Scores in percent; {how}."
     tested = [pair.sentence for pair in part.pairs if not pair.one_seed or pair.on_sentences]
     single = [group.name for group in part.groups.scored if len(group.scores) == 1]
     return [*tested, *(f"{name} has one seed: too few seeds to compare." for name in single), method]

@@ -90,8 +90,11 @@ def state_of(record: Record, now: float) -> tuple[str, str]:
 
 
 def name_of(record: Record) -> str:
-    """The cell and seed of a run, with its config id."""
-    return f"{record.content.get('cell')}, seed {record.seed} [{record.content['config_id']}]"
+    """The cell, trial and seed of a run, with its config id."""
+    trial = record.content.get("trial") or {}
+    numbers = [f"trial {trial['number']}"] if "number" in trial else []
+    numbers.append(f"seed {record.seed}")
+    return f"{record.content.get('cell')}, {', '.join(numbers)} [{record.content['config_id']}]"
 
 
 def count_planned(folder: Path) -> int | None:

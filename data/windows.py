@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from data.errors import InputError, shorten
-from data.series import Floats, Series, Times, Window
+from data.series import Floats, Series, Times, Window, time_texts
 from data.times import check_order, parse_time
 
 TIMES, VALUES, COVARIATES = "times", "values", "covariates"
 LONGEST = 1_000_000  # steps
 LARGEST = 1e100  # of a value
+FIRST = np.datetime64("2024-01-01", "s")  # the date in examples
 
 
 class Step(NamedTuple):
@@ -83,6 +84,28 @@ def window_of_line(line: str, layout: WindowLayout) -> Window:
             )
         covariates = given
     return window_of(layout, times, values, covariates, str(content.get("series", "series")), line)
+
+
+def form_of_line(layout: WindowLayout) -> str:
+    """What a line that ``window_of_line`` reads is like, for those who type one."""
+    times = ", ".join(f'"{time}"' for time in time_texts(dates_from(FIRST, layout.step)))
+    value = json.dumps([number + 0.5 for number in range(len(layout.channels))])
+    listed = ", ".join(f"{json.dumps(name)}: [...]" for name in layout.covariates)
+    parts = {
+        TIMES: f"[{times}, ...]" if times else "",
+        VALUES: f"[{value if len(layout.channels) > 1 else '1.5'}, ...]",
+        COVARIATES: f"{{{listed}}}" if listed else "",
+    }
+    given = [f'"{key}": {form}' for key, form in parts.items() if form]
+    if given == [f'"{VALUES}": [1.5, ...]']:
+        return "Numbers between commas."
+    ahead = f" Covariates are also those of the {layout.horizon} steps to forecast." if listed else ""
+    return f"JSON such as {{{', '.join(given)}}}.{ahead}"
+
+
+def dates_from(start: np.datetime64, step: Step) -> Times:
+    """A date and the one a step later; none where steps are whole numbers."""
+    return np.array([start, step.after(start, 1)[0]] if step.unit else [], dtype="datetime64[s]")
 
 
 def window_of(

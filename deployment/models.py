@@ -7,8 +7,9 @@ from tempfile import NamedTemporaryFile
 from typing import Any
 
 from data.errors import InputError
+from training.bundle import opened
 from training.folders import RESULT, cell_name
-from training.percent import to_percent
+from training.percent import is_percent, to_percent
 from training.predict import Predictor
 
 
@@ -18,13 +19,13 @@ class ServedModel:
     Args:
         name: differs from those of the other models.
         predictor: answers.
-        folder: of its run.
+        run: its folder or its bundle.
     """
 
-    def __init__(self, name: str, predictor: Predictor, folder: Path) -> None:
+    def __init__(self, name: str, predictor: Predictor, run: Path) -> None:
         self.name, self.predictor, self.task = name, predictor, predictor.task
         self.reads_files = predictor.reads_files
-        self.facts = [f"{count_parameters(predictor):,} parameters", *recorded_facts(folder)]
+        self.facts = [f"{count_parameters(predictor):,} parameters", *recorded_facts(run)]
         self.warnings: list[str] = []
         predictor.on_warning = lambda where, what: self.warnings.append(f"{what[:1].upper()}{what[1:]}.")
 
@@ -55,13 +56,15 @@ def count_parameters(predictor: Predictor) -> int:
     return sum(parameter.numel() for parameter in predictor.model.parameters())
 
 
-def recorded_facts(folder: Path) -> list[str]:
-    """The data set and the score of a run; none where its result is missing or of another form."""
+def recorded_facts(run: Path) -> list[str]:
+    """The data set and the score of a run folder or a bundle; none where its result is missing or of another form."""
     try:
-        result = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+        with opened(run) as folder:
+            result = json.loads((folder / RESULT).read_text(encoding="utf-8"))
         split, metric = "test" if "test" in result["metrics"] else "validation", result["selection"]["metric"]
         score = to_percent(metric, float(result["metrics"][split][metric]))
-        return [f"trained on {result['data']['name']}", f"{split} {metric.replace('_', ' ')} {score:.2f}"]
+        unit = "" if is_percent(metric) else " %"
+        return [f"trained on {result['data']['name']}", f"{split} {metric.replace('_', ' ')} {score:.2f}{unit}"]
     except (OSError, ValueError, KeyError, TypeError):
         return []
 

@@ -1,8 +1,8 @@
 """Trained models behind HTTP: JSON answers with an OpenAPI description, and a page that shows them side by side."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -106,6 +106,15 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 }
 
 
+@contextmanager
+def naming(model: ServedModel, models: Sequence[ServedModel]) -> Iterator[None]:
+    """Let an error name the model, where there are several."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{model.name}: {error}" if len(models) > 1 else str(error)) from error
+
+
 class Service:
     """Answers with some models, in one thread.
 
@@ -152,15 +161,23 @@ class Service:
         """The label, tags or text that every model gives for every input."""
         self.check(asked.texts)
         models = self.chosen(asked.models, text=True)
-        return Rows(answers={model.name: await self.batchers[model.name](asked.texts) for model in models})
+        found = {}
+        for model in models:
+            with naming(model, models):
+                found[model.name] = await self.batchers[model.name](asked.texts)
+        return Rows(answers=found)
 
     async def explain(self, asked: Text) -> Explanation:
         """One text with all that can be shown: probabilities, the words that moved them, n best, attention."""
         text, file = asked.text or "", asked.file or b""
         self.check([text])
         models = self.chosen(asked.models, asked.text is not None, asked.file is not None)
-        work = [partial(one.inspect_file, file) if one.reads_files else partial(one.inspect, text) for one in models]
-        return Explanation(answers=[Explained(**await self.in_thread(one)) for one in work])
+        found = []
+        for model in models:
+            work = partial(model.inspect_file, file) if model.reads_files else partial(model.inspect, text)
+            with naming(model, models):
+                found.append(Explained(**await self.in_thread(work)))
+        return Explanation(answers=found)
 
     async def in_thread(self, work: Callable[[], Found]) -> Found:
         import asyncio

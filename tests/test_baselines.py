@@ -20,12 +20,12 @@ from tasks.translation.evaluation import TranslationEvaluation
 from training.baselines import (
     CACHE_VARIABLE,
     baseline_scores,
-    baseline_title,
     better_baselines,
     cache_file,
     cache_folder,
 )
 from training.evaluation import Evaluation
+from training.titles import baseline_title
 
 TEXTS = ["it is good", "it is not good", "it is bad", "it is not bad"] * 5
 LABELS = ["pos", "neg", "neg", "pos"] * 5

@@ -125,6 +125,11 @@ def test_a_running_sweep_is_shown(running_sweep: Path) -> None:
     assert not watch.ended(jobs, planned)
 
 
+def test_trials_are_named_by_their_number(tmp_path: Path) -> None:
+    write_job(tmp_path / "a", 1, 4, "diverged", reason="NaN.", trial={"number": 7, "group": "g", "values": {}})
+    assert watch.read_jobs(tmp_path, time.time())[0].name == "gru, trial 7, seed 1 [x]"
+
+
 def test_the_table_ends_with_the_sweep(running_sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("b", "c"):
         for path in (running_sweep / name).iterdir():

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 import subprocess
 from collections import Counter
@@ -22,6 +23,7 @@ from analysis.comparison import Pair, SentenceTests, compare, headline, join_nam
 from analysis.groups import ComparableGroups, group_runs
 from analysis.record import RESULTS
 from analysis.records import Record, find_records
+from analysis.report import differences
 from analysis.report_figures import front
 
 CELLS = {"lstm": "LSTMCell", "gru": "GRUCell", "rnn": "RNNCell"}
@@ -301,7 +303,7 @@ def test_a_group_at_chance_makes_no_claim(tmp_path: Path) -> None:
             write_run(tmp_path, cell, seed, score, metrics=with_classes((100, 100), accuracy=score + seed / 1000))
     text = headline_of(tmp_path)
     assert text.startswith("rnn scores 54.60 ")
-    assert text.endswith("no clear gain over the majority baseline of 50.00: no claim is made.")
+    assert text.endswith("no clear gain over the baseline of 50.00, the most frequent class: no claim is made.")
     assert "fastest" not in text and "better" not in text
 
 
@@ -309,7 +311,7 @@ def test_a_group_at_chance_makes_no_claim(tmp_path: Path) -> None:
     ("scores", "name", "level"),
     [
         ({"baselines": {"majority": {"accuracy": 0.6}, "unigram": {"accuracy": 0.7}}}, "unigram", 70),
-        ({"baselines": {}, "chance": 0.5}, "majority", 75),
+        ({"baselines": {}, "chance": 0.5}, "the most frequent class", 75),
         ({"per_class": {}, "chance": 0.5}, "chance", 50),
     ],
 )
@@ -320,7 +322,7 @@ def test_the_best_baseline_stands_beside_the_score(
         for seed in (1, 2):
             metrics = with_classes((50, 150), accuracy=score + seed / 1000, **scores)
             write_run(tmp_path, cell, seed, score, metrics=metrics)
-    assert f"over 2 seeds ({name} baseline {level:.2f}): significantly better than gru" in headline_of(tmp_path)
+    assert f"over 2 seeds (baseline {level:.2f}, {name}): significantly better than gru" in headline_of(tmp_path)
 
 
 def test_one_seed_makes_no_claim(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -336,6 +338,32 @@ def test_one_seed_makes_no_claim(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert headline_of(tmp_path).startswith("rnn scores 52.00")
     assert "too few seeds to compare with lstm and gru" in headline_of(tmp_path)
     assert {group.name: group.rank for group in only(tmp_path).scored} == {"lstm": 0, "gru": 0, "rnn": 1}
+
+
+@pytest.mark.parametrize(
+    "values, names",
+    [
+        ((True, False), ["bidirectional", "not bidirectional"]),
+        ((None, 3), ["no bidirectional", "bidirectional 3"]),
+        (("a", "b"), ["bidirectional a", "bidirectional b"]),
+    ],
+)
+def test_switches_are_named_in_words(tmp_path: Path, values: tuple[Any, Any], names: list[str]) -> None:
+    for number, value in enumerate(values):
+        folder = write_run(tmp_path, "lstm", number, 0.9, config_id=f"id{number}")
+        config = yaml.safe_load((folder / "config.yaml").read_text())
+        config["model"]["encoder"]["bidirectional"] = value
+        (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    assert sorted(group.name for group in only(tmp_path).groups) == sorted(names)
+
+
+def test_a_difference_is_listed_once(tmp_path: Path) -> None:
+    for cell in ("lstm", "gru"):
+        folder = write_run(tmp_path, cell, 1, 0.9)
+        config = yaml.safe_load((folder / "config.yaml").read_text())
+        config |= {"cell": config["model"]["encoder"]["cell"], "lr": len(cell)}  # as in the configs of runs
+        (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    assert dict(differences(only(tmp_path))[1]) == {"model.encoder.cell._target_": ["gru", "lstm"], "lr": ["3", "4"]}
 
 
 def test_groups_of_one_seed_are_drawn_and_not_compared_by_cost(tmp_path: Path) -> None:
@@ -462,6 +490,8 @@ def test_the_page_is_whole_and_needs_nothing_beside_itself(page: Path) -> None:
     for shown in ("lstm scores 92.00", "&lt;b&gt;the", "model.encoder.cell._target_", "seed 4 diverged", *headings):
         assert shown in text
     assert "<b>the</b>" not in text
+    (dirty,) = re.findall(r">changes that are in no commit</th><td[^>]*>(\w+)", text.replace("\n", ""))[:1]
+    assert dirty == "no"
     svgs = [attributes for tag, attributes in elements.found if tag == "svg"]
     assert len(svgs) == 14 and all(" 92.00, seeds from" in str(a["aria-label"]) for a in svgs[:2])
     assert all(str(a["aria-label"]).count(" ") > 4 for a in svgs)

@@ -26,6 +26,7 @@ from data.forecasting import ForecastingCodec
 from data.scaling import WindowScaling
 from data.series import Forecast, Series, Window, training_parts
 from data.sources.series import FileSeries
+from data.windows import Step, WindowLayout, form_of_line, window_of_line
 from tasks import load
 from tasks.forecasting.baselines import Baselines, best_forecasts, seasonal_last_value, states_of
 from tasks.forecasting.evaluation import ForecastingEvaluation
@@ -592,7 +593,8 @@ def test_groups_are_compared_by_the_lower_error(tmp_path: Path) -> None:
     assert [group.name for group in section.scored] == ["lstm", "gru", "rnn"]
     lstm, _, rnn = section.scored
     assert (group_values(lstm)["best"], group_values(lstm)["worst"]) == pytest.approx((71, 73))
-    assert lstm.baseline == ("last value", pytest.approx(110)) and not lstm.at_baseline and rnn.at_baseline
+    assert group_values(lstm)["baseline_name"] == "last value"
+    assert lstm.baseline == ("last_value", pytest.approx(110)) and not lstm.at_baseline and rnn.at_baseline
     pairs = pairs_of(section)
     found = {(pair.better.name, pair.worse.name): pair.seeds for pair in pairs}
     assert found["lstm", "rnn"].mean == pytest.approx(120) and found["lstm", "rnn"].low == pytest.approx(120, abs=5)
@@ -614,3 +616,20 @@ def test_the_best_trial_of_a_search_has_the_lowest_error() -> None:
     assert group.best == 1 and group.near == 1
     curve = [expected for expected, _ in expected_curve(group)]
     assert curve[0] == pytest.approx(85) and curve == sorted(curve, reverse=True) and curve[-1] >= 70
+
+
+@pytest.mark.parametrize("channels", [("sales",), ("sales", "visits")])
+@pytest.mark.parametrize("covariates", [(), ("price", 'a "quoted" name')])
+@pytest.mark.parametrize("step", [Step(1, ""), Step(1, "M"), Step(3600, "s")])
+def test_the_form_of_a_line_can_be_read(channels: tuple[str, ...], covariates: tuple[str, ...], step: Step) -> None:
+    layout = WindowLayout(channels, covariates, 3, 1, step)
+    form = form_of_line(layout)
+    line = "1, 2"
+    if channels[1:] or covariates or step.unit:
+        text = form.removeprefix("JSON such as ").replace("[...]", "[1, 2, 3, 4]").replace(", ...", "")
+        line = json.dumps(json.JSONDecoder().raw_decode(text)[0])
+    else:
+        assert form == "Numbers between commas."
+    window = window_of_line(line, layout)
+    assert window.past.shape[1] == len(channels) and window.series.covariates.shape[1] == len(covariates)
+    assert (window.series.times.dtype.kind == "M") == bool(step.unit)

@@ -49,18 +49,23 @@ globalThis.fetch = () => Promise.reject(new TypeError("no network"));
 """
 
 
+def run(expression: str) -> str:
+    """The value of an expression in the script of the page."""
+    if NODE is None:
+        pytest.skip("node is not installed")
+    script = (PAGE / "script.js").read_text().replace('"use strict";', "")
+    source = f"{DOCUMENT}{script}process.stdout.write({expression});"
+    return subprocess.run([NODE, "-"], input=source, capture_output=True, text=True, check=True).stdout
+
+
 @pytest.fixture
 def card() -> Callable[[dict[str, Any]], str]:
     """``card(answer)``: the HTML of the card of an answer."""
-    if NODE is None:
-        pytest.skip("node is not installed")
 
     def render(answer: dict[str, Any]) -> str:
-        shown = f"process.stdout.write(card({json.dumps(answer)}, 'facts').html);"
-        script = DOCUMENT + (PAGE / "script.js").read_text().replace('"use strict";', "") + shown
-        done = subprocess.run([str(NODE), "-"], input=script, capture_output=True, text=True, check=True)
-        assert not re.search(r"NaN|undefined|Infinity|\[object", done.stdout)
-        return done.stdout
+        html = run(f"card({json.dumps(answer)}, 'facts').html")
+        assert not re.search(r"NaN|undefined|Infinity|\[object", html)
+        return html
 
     return render
 
@@ -85,16 +90,41 @@ def test_a_forecast_is_a_chart_with_its_numbers(card: Callable, saved: dict[str,
     answer = json.loads(json.dumps(served(saved["forecasting"]).inspect(window()), allow_nan=False))
     html, details = card(answer), answer["details"]
     assert html.count('<path class="band"') == 2 and html.count('<path class="median"') == 1
-    assert html.count('<circle class="median"') == len(details["forecast"]) == 3
-    assert html.count('<circle class="history"') == 28  # two of thirty are missing
-    (path,) = re.findall(r'<path class="history" d="([^"]+)"', html)
+    paths = dict(re.findall(r'<path class="([^"]+)" d="([^"]+)"', html))
+    assert paths["median dots"].count("h0") == len(details["forecast"]) == 3
+    assert paths["history dots"].count("h0") == 28  # two of thirty are missing
+    path = paths["history"]
     assert path.count("M") == 2 and path.count("L") == 26  # the line is broken where a value is missing
     numbers = [float(number) for number in re.findall(r"(?<=[ML ])-?[\d.]+", path)]
-    assert min(numbers) >= 0 and max(numbers[::2]) <= 320 and max(numbers[1::2]) <= 190
+    assert min(numbers) >= 0 and max(numbers) <= 100
     (label,) = re.findall(r'role="img" aria-label="([^"]+)"', html)
     assert "30 known steps, 2015-01-01 to 2017-06-01" in label and "90 % band" in label
     assert details["times"][-1] in label and texts(html, "th")[-3:] == details["times"]
     assert texts(html, "td")[0] == f"{details['forecast'][0]:.4g}"
+    (lines,) = re.findall(r'<path class="grid" d="([^"]+)"', html)
+    places = [float(found) for found in re.findall(r"M0\.00 ([\d.]+)H100", lines)]
+    levels = [
+        (float(text), float(up)) for up, text in re.findall(r'<span style="--up: ([\d.]+)%">([^<]+)</span>', html)
+    ]
+    values = [value for value in json.loads(answer["input"])["values"] if value is not None]
+    outer = [number for column in details["quantiles"].values() for number in column]
+    low, high = min(values + outer), max(values + outer)
+    assert 2 <= len(levels) <= 7 and places == pytest.approx([100 - up for _, up in levels], abs=0.02)
+    assert all(up == pytest.approx(100 * (level - low) / (high - low), abs=0.02) for level, up in levels)
+
+
+@pytest.mark.parametrize(
+    "low, high, expected",
+    [
+        (0, 1, [0, 0.2, 0.4, 0.6, 0.8, 1]),
+        (100.2, 197.7, [120, 140, 160, 180]),
+        (-3e-5, 7e-5, [-2e-5, 0, 2e-5, 4e-5, 6e-5]),
+        (1e6, 1e6 + 1, [1e6, 1000000.2, 1000000.4, 1000000.6, 1000000.8, 1000001]),
+        (-7, 23, [-5, 0, 5, 10, 15, 20]),
+    ],
+)
+def test_the_levels_of_a_chart_are_round(low: float, high: float, expected: list[float]) -> None:
+    assert json.loads(run(f"JSON.stringify(ticks({low}, {high}))")) == expected
 
 
 @pytest.mark.parametrize("given", [{"values": [5] * 30}, {"times": ["2015-01-01"], "values": [5]}], ids=["flat", "one"])
@@ -136,6 +166,12 @@ def test_attention_lies_over_the_image(card: Callable, saved: dict[str, Path]) -
     assert "<img " not in card(answer)  # of features there is no image
 
 
+def test_hints_name_their_models_where_they_differ() -> None:
+    models = [{"name": name, "hint": hint} for name, hint in (("a", "Numbers."), ("b", ""), ("c", "Numbers."))]
+    assert run(f"hintsOf({json.dumps(models)})") == "a, c: Numbers. "
+    assert run(f"hintsOf({json.dumps([models[0], models[2]])})") == "Numbers. "
+
+
 def test_features_on_no_square_are_a_table(card: Callable) -> None:
     details = {"n_best": [{"text": "a", "score": -1}], "rows": ["a"], "columns": ["1", "2"], "weights": [[0.25, 0.75]]}
     html = card({"model": "m", "view": "captions", "prediction": "a", "score": -1, "details": details, "warnings": []})
@@ -160,6 +196,6 @@ def test_charts_and_images_fit_a_small_and_a_dark_screen() -> None:
     """Widths follow the screen, and colours are those that dark mode sets."""
     style = (PAGE / "style.css").read_text()
     rules = {name.strip(): body for name, body in re.findall(r"^([.\w][^{}@]*)\{([^}]*)\}", style, re.MULTILINE)}
-    assert "width: 100%" in rules[".chart"] and "auto-fill, minmax(96px, 1fr)" in rules[".looks"]
-    for name in (".chart text", ".chart .history", ".chart .median", ".chart .band", ".chart .now"):
+    assert "width: 100%" in rules[".chart svg"] and "auto-fill, minmax(96px, 1fr)" in rules[".looks"]
+    for name in (".chart .grid", ".chart .history", ".chart .median", ".chart .band", ".chart .now"):
         assert "var(--" in rules[name] and not re.search(r"#[0-9a-f]{3}", rules[name])

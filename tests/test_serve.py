@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -30,11 +31,12 @@ from data.errors import InputError
 from deployment import service, serving, stress
 from deployment.batching import Batcher
 from deployment.guard import SECURITY, Limits
-from deployment.models import named
+from deployment.models import ServedModel, named
 from deployment.service import application
 from deployment.stress import answers, measure
 from tasks.forecasting.predict import MOST_STEPS
 from tasks.serve import load
+from training.bundle import write_bundle
 from training.occlusion import MOST_PARTS, parts
 from training.predict import Predictor
 
@@ -164,6 +166,19 @@ def test_forecasts_come_with_the_history(saved: dict[str, Path]) -> None:
     assert wrong.status_code == 400 and "'times' must have" in wrong.json()["error"]
 
 
+@pytest.mark.parametrize("path, body", [("explain", {"text": "dull"}), ("predict", {"texts": ["dull"]})])
+def test_an_error_names_the_model_where_there_are_several(
+    predictors: dict[Path, Predictor], saved: dict[str, Path], path: str, body: dict[str, Any]
+) -> None:
+    kinds = {saved["sentiment"]: predictors[saved["sentiment"]]}
+    with served({**kinds, saved["forecasting"]: load(str(saved["forecasting"]), "cpu")}) as client:
+        both = client.post(f"/api/{path}", json=body)
+        one = client.post(f"/api/{path}", json={**body, "models": ["forecasting lstm"]})
+    assert both.status_code == one.status_code == 400
+    assert one.json()["error"].startswith("'dull' is no number")
+    assert both.json()["error"] == f"forecasting lstm: {one.json()['error']}"
+
+
 def test_unknown_words_are_reported_with_the_answer(client: TestClient) -> None:
     assert "do not rely on the answer" in explain(client, "жщю ъыь юяэ", "sentiment")["warnings"][0]
     assert explain(client, "the film is good", "sentiment")["warnings"] == []
@@ -183,10 +198,24 @@ def test_what_is_known_about_a_model_is_shown(predictors: dict[Path, Predictor],
         "selection": {"metric": "accuracy"},
         "data": {"name": "language"},
     }
-    for content, facts in ((json.dumps(result), ["trained on language", "test accuracy 50.00"]), ("{}", []), ("", [])):
+    bleu = {**result, "metrics": {"validation": {"bleu": 25}}, "selection": {"metric": "bleu"}}
+    known = {
+        json.dumps(result): ["trained on language", "test accuracy 50.00 %"],
+        json.dumps(bleu): ["trained on language", "validation bleu 25.00"],
+    }
+    for content, facts in {**known, "{}": [], "": []}.items():
         (tmp_path / "result.json").write_text(content)
         (model,) = named({tmp_path: predictors[saved["sentiment"]]}).values()
         assert model.facts[0].endswith(" parameters") and model.facts[1:] == facts
+
+
+def test_what_is_known_about_a_bundle_is_shown(saved: dict[str, Path], tmp_path: Path) -> None:
+    run = shutil.copytree(saved["sentiment"], tmp_path / "run")
+    content = {"metrics": {"test": {"accuracy": 0.5}}, "selection": {"metric": "accuracy"}, "data": {"name": "reviews"}}
+    (run / "result.json").write_text(json.dumps(content))
+    write_bundle(run, tmp_path / "model.zip")
+    model = ServedModel("lstm", load(str(tmp_path / "model.zip"), "cpu"), tmp_path / "model.zip")
+    assert model.facts[1:] == ["trained on reviews", "test accuracy 50.00 %"]
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,20 @@
 """Trackers, each with its own local store: the same numbers as in the run folder, and no run that fails with them."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import options
+from conftest import ROOT, options
+from filelock import FileLock, Timeout
 
+from data.errors import InputError
 from training.identity import config_id
 from training.trackers.base import numbers
+from training.trackers.mlflow import MLflowTracker, one_at_a_time
 from training.trackers.tensorboard import TensorBoardTracker
 from training.trainer import Trainer
 
@@ -84,7 +89,7 @@ READERS = {"tensorboard": from_tensorboard, "mlflow": from_mlflow, "wandb": from
 
 
 def store(folder: Path) -> str:
-    return f"{folder}/mlruns"
+    return f"sqlite:///{folder}/mlflow.db"
 
 
 def overrides(name: str, folder: Path) -> list[str]:
@@ -106,7 +111,7 @@ def test_a_tracker_has_what_the_run_folder_has(
     launch: Callable, files: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     pytest.importorskip(name)
-    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    monkeypatch.chdir(tmp_path)  # where MLflow keeps files beside its database
     folder = launch("sentiment", *files, *overrides(name, tmp_path), "trainer.max_epochs=2")
     assert "warnings" not in result(folder)
     epochs, found, pictures = READERS[name](tmp_path if name == "mlflow" else folder)
@@ -158,6 +163,57 @@ def test_a_missing_package_is_named_before_the_training(
         launch("sentiment", *files, f"tracker={name}")
     assert ended.value.code == 2
     assert f"tracker={name} needs the package {name}, which is not installed: pip install" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "uri, variable, needed",
+    [
+        (None, None, True),
+        ("sqlite:///mlflow.db", None, True),
+        ("postgresql+psycopg2://host/runs", None, True),
+        ("https://host", None, False),
+        (None, "https://host", False),
+        ("sqlite:///mlflow.db", "https://host", True),
+    ],
+)
+def test_a_database_needs_its_packages(
+    monkeypatch: pytest.MonkeyPatch, uri: str | None, variable: str | None, needed: bool
+) -> None:
+    monkeypatch.setattr("training.trackers.base.find_spec", lambda package: package == "mlflow" or None)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    if variable:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", variable)
+    tracker = MLflowTracker(uri, None)
+    if not needed:
+        tracker.check()
+        return
+    with pytest.raises(InputError, match="tracker=mlflow needs the package sqlalchemy, which is not installed"):
+        tracker.check()
+
+
+STARTED = """
+import sys
+from pathlib import Path
+from training.trackers.base import RunInfo
+from training.trackers.mlflow import MLflowTracker, one_at_a_time
+tracker = MLflowTracker(sys.argv[1], None)
+tracker.start(RunInfo("title", Path(), {"task": "sentiment"}, {}))
+tracker.finish("ok", {"x": 1.0}, [])
+"""
+
+
+def test_jobs_that_start_together_share_a_new_store(tmp_path: Path) -> None:
+    pytest.importorskip("mlflow")
+    command = [sys.executable, "-c", STARTED, store(tmp_path / "new")]
+    jobs = [subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    assert [(job.communicate()[1], job.returncode)[1] for job in jobs] == [0, 0, 0]
+
+
+def test_a_store_is_opened_by_one_job_at_a_time(tmp_path: Path) -> None:
+    with one_at_a_time(store(tmp_path)), pytest.raises(Timeout):
+        FileLock(tmp_path / "mlflow.db.lock").acquire(timeout=0)
+    with one_at_a_time("https://host"):
+        pass
 
 
 def test_a_resumed_run_has_all_epochs(

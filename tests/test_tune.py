@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -163,7 +164,18 @@ def test_compare_shows_searches_beside_runs(sweep: Path, capsys: pytest.CaptureF
     compare([str(sweep), *(part for form, path in files.items() for part in (f"--{form}", str(path)))])
     shown = capsys.readouterr().out
     page = files["html"].read_text()
-    for words in ("best of n trials", "95.00 (trial 4)", "within 2 points", "1 of 12", "core hours"):
+    (figure,) = {
+        *re.findall(r'aria-label="(Validation accuracy in percent of every trial by rate, start\.[^"]*)"', page)
+    }
+    assert "The best trials: gru 95.00 with rate 0.005623, start null; lstm 91.00 with rate 0.0825" in figure
+    for words in (
+        "d: 9 training, 100 validation examples<br>",
+        "best of n trials",
+        "95.00 (trial 4)",
+        "within 2 points",
+        "1 of 12",
+        "core hours",
+    ):
         assert words in page
     assert "trial 11, seed 1: diverged" in page and page.count("<svg") == 4 and "trial 11, seed 1: diverged" in shown
     content = json.loads(files["json"].read_text())

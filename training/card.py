@@ -14,11 +14,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from data.errors import InputError
 from data.writing import write_text
-from training.baselines import baseline_title
 from training.build import resolve_target
 from training.folders import CONFIG, RESULT
 from training.load import load_config
 from training.summary import count, duration, percent, readable, remarks
+from training.titles import baseline_title
 
 CARD = "README.md"
 METRIC_NAMES = {"macro_f1": "f1"}  # as the hub calls them

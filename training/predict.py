@@ -75,7 +75,7 @@ class Predictor(ABC):
     options_type: ClassVar[type[Options]] = Options
     unit: ClassVar[str] = "line"  # the name of an input, in warnings
     reads_files: ClassVar[bool] = False  # whether an input is the path of a file
-    hint: ClassVar[str] = ""  # what an input is like, where that is not any text; a sentence
+    hint: str = ""  # what an input is like, where that is not any text; a sentence
     served_with: ClassVar[Mapping[str, Any]] = MappingProxyType({})  # options for what people type into a page
     on_warning: Callable[[str, str], None]  # takes where and what
 

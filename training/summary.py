@@ -7,10 +7,11 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from training.baselines import baseline_title, better_baselines
+from training.baselines import better_baselines
 from training.direction import lower_is_better, quality
 from training.percent import is_plain, to_percent
 from training.selection import LOSS
+from training.titles import baseline_title
 
 GROUPS = 8  # rows of a breakdown that are shown
 READABLE = {

@@ -23,9 +23,10 @@ const views = {
   },
   forecast(answer) {
     const { times, channels } = answer.details;
-    const range = times.length > 1 ? `${times.length} steps, ${times[0]} to ${times.at(-1)}` : `1 step, ${times[0]}`;
+    const whole = (time) => make("span", { class: "whole" }, time);
+    const range = times.length > 1 ? [`${times.length} steps, `, whole(times[0]), " to ", whole(times.at(-1))] : ["1 step, ", whole(times[0])];
     const width = `Score: ${short(answer.score)}, minus the mean width of the widest band in standard deviations of the training data.`;
-    return [headline(`Forecast of ${range}`), ...channels.flatMap((name, place) => chart(channelOf(answer.details, place), name)),
+    return [headline("Forecast of ", ...range), ...channels.flatMap((name, place) => chart(channelOf(answer.details, place), name)),
       make("p", { class: "soft" }, width)];
   },
   steps(answer) {
@@ -53,8 +54,8 @@ function make(name, attributes, ...children) {
   return element;
 }
 
-function headline(text) {
-  return make("p", { class: "answer" }, text);
+function headline(...content) {
+  return make("p", { class: "answer" }, ...content);
 }
 
 function percent(share) {
@@ -122,7 +123,7 @@ function attention({ rows, columns, weights }) {
   const aligned = weights.map((line, place) => `${shown(rows[place])} to ${shown(columns[line.indexOf(Math.max(...line))])}`);
   return [
     make("h3", {}, "Attention map"),
-    make("p", { class: "soft" }, "Rows are generated pieces, columns those that were read. A number is an attention weight; the highest of a row is framed."),
+    make("p", { class: "soft" }, "Rows are generated pieces, columns those that were read. A number is an attention weight; the highest of a row is framed. A wide map scrolls sideways."),
     make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Attention map, scrolls sideways" }, table),
     make("details", {}, make("summary", {}, "In words"), make("p", { class: "soft" }, `Most attention of every piece: ${aligned.join("; ")}.`)),
   ];
@@ -159,35 +160,49 @@ function channelOf({ channels, history, times, forecast, quantiles }, place) {
   return { past: history.values[place], pastTimes: history.times, median: own(forecast), times, bands };
 }
 
-// A chart of 320 x 190 units: history, median and bands. Its label and the table below it say the same in words.
+// A chart of history, median and bands that stretches to its place; words stay as large as they are elsewhere, since they
+// are not in the drawing. Its label and the table below it say the same in words.
 function chart({ past, pastTimes, median, times, bands }, name) {
   const known = [...past, ...median, ...bands.flatMap(({ low, high }) => [...low, ...high])].filter((value) => value !== null);
   const lowest = Math.min(...known), range = Math.max(...known) - lowest || 1;
-  const last = Math.max(1, past.length + median.length - 1);
-  const point = (step, value) => `${(8 + (304 * step) / last).toFixed(1)} ${(160 - (136 * (value - lowest)) / range).toFixed(1)}`;
-  const now = past.length - 1;
+  const last = Math.max(1, past.length + median.length - 1), now = past.length - 1;
+  const across = (step) => ((100 * step) / last).toFixed(2);
+  const up = (value) => (100 * (value - lowest)) / range;
+  const point = (step, value) => `${across(step)} ${(100 - up(value)).toFixed(2)}`;
   const joined = (values) => (now >= 0 && past[now] !== null ? [[now, past[now]], ...values.map((value, h) => [now + 1 + h, value])]
     : values.map((value, h) => [now + 1 + h, value]));
   const line = (points) => points.map(([step, value], place) => (value === null ? "" : `${place && points[place - 1][1] !== null ? "L" : "M"}${point(step, value)}`)).join("");
   const area = ({ low, high }) => `${line(joined(low))}L${joined(high).reverse().map(([step, value]) => point(step, value)).join("L")}Z`;
-  const dots = (points, kind) => points.filter(([, value]) => value !== null).map(([step, value]) => {
-    const [cx, cy] = point(step, value).split(" ");
-    return draw("circle", { class: kind, cx, cy, r: 1.6 });
-  });
+  const dots = (points) => points.filter(([, value]) => value !== null).map(([step, value]) => `M${point(step, value)}h0`).join("");
   const history = past.map((value, step) => [step, value]);
   const alone = history.filter(([step]) => (past[step - 1] ?? null) === null && (past[step + 1] ?? null) === null); // in no line
-  const text = (x, y, anchor, content) => draw("text", { x, y, "text-anchor": anchor }, content);
-  const [origin] = point(Math.max(0, now), lowest).split(" ");
+  const levels = ticks(lowest, lowest + range);
+  const path = (kind, d) => draw("path", { class: kind, d, "vector-effect": "non-scaling-stroke" });
+  const picture = draw("svg", { viewBox: "0 0 100 100", preserveAspectRatio: "none" },
+    path("grid", levels.map((value) => `M${point(0, value)}H100`).join("")),
+    ...bands.map((band) => path("band", area(band))),
+    path("now", `M${across(Math.max(0, now))} 0V100`),
+    path("history", line(history)), path("history dots", dots(past.length < 40 ? history : alone)),
+    path("median", line(joined(median))), path("median dots", dots(joined(median).slice(-median.length))));
+  const labels = levels.map((value) => {
+    const label = make("span", {}, short(value));
+    label.style.setProperty("--up", `${up(value).toFixed(2)}%`);
+    return label;
+  });
   const summary = summaryOf({ past, pastTimes, median, times, bands }, name);
-  const picture = draw("svg", { class: "chart", viewBox: "0 0 320 190", role: "img", "aria-label": summary },
-    ...bands.map((band) => draw("path", { class: "band", d: area(band) })),
-    draw("path", { class: "now", d: `M${origin} 20V164` }),
-    draw("path", { class: "history", d: line(history) }), ...dots(past.length < 40 ? history : alone, "history"),
-    draw("path", { class: "median", d: line(joined(median)) }), ...dots(joined(median).slice(-median.length), "median"),
-    text(8, 14, "start", short(lowest + range)), text(8, 174, "start", short(lowest)),
-    text(8, 187, "start", pastTimes[0]), text(312, 187, "end", times.at(-1)));
-  const key = `${channelTitle(name)}thin line: history; thick line: median of the forecast${bands.length ? `; shaded: ${bands.map(({ share }) => `${share} %`).join(" and ")} band` : ""}; dashed: the last known step.`;
-  return [make("figure", {}, picture, make("figcaption", { class: "soft" }, key)), numbersOf(median, times, bands, name)];
+  const plot = make("div", { class: "chart", role: "img", "aria-label": summary }, make("div", { class: "levels" }, ...labels), picture,
+    make("div", { class: "ends" }, make("span", {}, pastTimes[0] ?? times[0]), make("span", {}, times.at(-1))));
+  const shaded = bands.length ? `; shaded: ${bands.map(({ share }) => `${share} %`).join(" and ")} band` : "";
+  const key = `${channelTitle(name)}Thin line: history; thick line: median of the forecast${shaded}; dashed: the last known step${now >= 0 ? `, ${pastTimes[now]}` : ""}.`;
+  return [make("figure", {}, plot, make("figcaption", { class: "soft" }, key)), numbersOf(median, times, bands, name)];
+}
+
+// Two to seven round numbers within a range: multiples of 1, 2 or 5 times a power of ten.
+function ticks(low, high) {
+  const power = 10 ** Math.floor(Math.log10((high - low) / 4));
+  const step = power * [1, 2, 5, 10].find((times) => (high - low) / (power * times) <= 6);
+  const first = Math.ceil(low / step), count = Math.floor(high / step) - first + 1;
+  return Array.from({ length: count }, (_, place) => Number(((first + place) * step).toPrecision(12)));
 }
 
 function channelTitle(name) {
@@ -265,13 +280,14 @@ async function answer() {
   try {
     const names = chosen();
     if (!names.length) throw new Error("Choose at least one model.");
-    const [readers, texts] = [true, false].map((kind) => models.some((model) => model.reads_files === kind && names.includes(model.name)));
-    if (texts && !at("text").value.trim()) throw new Error("Enter a text.");
-    if (readers && !at("file").files.length) throw new Error("Choose a file.");
+    const [readers, texts] = [true, false].map((kind) => names.filter((name) => models.some((model) => model.reads_files === kind && model.name === name)));
+    const unless = (those) => (readers.length && texts.length ? ` for ${those.join(", ")}, or untick ${those.length > 1 ? "them" : "it"}` : "");
+    if (texts.length && !at("text").value.trim()) throw new Error(`Enter a text${unless(texts)}.`);
+    if (readers.length && !at("file").files.length) throw new Error(`Choose a file${unless(readers)}.`);
     const picture = at("picture").hidden ? "" : at("picture").src;
     const body = JSON.stringify({
-      ...(texts && { text: at("text").value }),
-      ...(readers && { file: await base64(at("file").files[0]) }),
+      ...(texts.length && { text: at("text").value }),
+      ...(readers.length && { file: await base64(at("file").files[0]) }),
       models: names,
     });
     const headers = { "content-type": "application/json" };
@@ -291,13 +307,19 @@ function fail(error) {
   at("error").hidden = false;
 }
 
+// What inputs are like; where that is not the same for all models, it begins with the names of those that it is about.
+function hintsOf(models) {
+  const hints = [...new Set(models.map((model) => model.hint))];
+  const about = (hint) => models.filter((model) => model.hint === hint).map((model) => model.name).join(", ");
+  return hints.filter(Boolean).map((hint) => (hints.length > 1 ? `${about(hint)}: ${hint} ` : `${hint} `)).join("");
+}
+
 async function start() {
   try {
     const found = await json("api/models");
     models = found.models;
     at("text").maxLength = found.limits.characters;
-    const hints = [...new Set(models.map((model) => model.hint))].filter(Boolean).map((hint) => `${hint} `);
-    at("limit").textContent = `${hints.join("")}At most ${found.limits.characters.toLocaleString("en")} characters. `;
+    at("limit").textContent = `${hintsOf(models)}At most ${found.limits.characters.toLocaleString("en")} characters. `;
     for (const { name } of models) {
       const box = make("input", { type: "checkbox", value: name, checked: "" });
       at("models").append(make("label", {}, box, ` ${name}`));

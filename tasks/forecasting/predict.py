@@ -16,6 +16,7 @@ import numpy as np
 from data.errors import InputError
 from data.series import Forecast, Window, time_texts
 from data.sources.series_lines import windows_of_table
+from data.windows import form_of_line
 from training.options import option
 from training.predict import Answer, Inspection, Options, Predictor, main
 from training.streams import Lines
@@ -41,8 +42,11 @@ class ForecastingPredictor(Predictor):
     task = "forecasting"
     options_type = ForecastingOptions
     unit = "window"
-    hint = 'Numbers between commas, or of dated series {"times": ["2024-01-01", ...], "values": [1.5, ...]}.'
     codec: Any
+
+    def __init__(self, options: Any) -> None:
+        super().__init__(options)
+        self.hint = form_of_line(self.codec.layout)
 
     def read(self, chunks: Iterator[Lines], name: str, live: bool) -> Iterator[Iterable[Window]]:
         if self.options.reads == "csv" or (self.options.reads == "auto" and Path(name).suffix.lower() == ".csv"):

@@ -33,17 +33,22 @@ class Tracker(ABC):
     package: ClassVar[str]  # the package that it needs, as it is imported
     extra: ClassVar[str]  # the extra of this suite that installs the package
 
+    def packages(self) -> tuple[str, ...]:
+        """The packages that it needs with its arguments, as they are imported."""
+        return (self.package,)
+
     def check(self) -> None:
-        """Raise where the package is not installed.
+        """Raise where a package is not installed.
 
         Raises:
-            InputError: it is not.
+            InputError: one is not.
         """
-        if find_spec(self.package) is None:
-            raise InputError(
-                f"tracker={self.extra} needs the package {self.package}, which is not installed: "
-                f'pip install "rnnbench[{self.extra}]", or leave the option out.'
-            )
+        for package in self.packages():
+            if find_spec(package) is None:
+                raise InputError(
+                    f"tracker={self.extra} needs the package {package}, which is not installed: "
+                    f'pip install "rnnbench[{self.extra}]", or leave the option out.'
+                )
 
     @abstractmethod
     def start(self, run: RunInfo) -> None: ...
