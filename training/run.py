@@ -91,15 +91,16 @@ def lead(cfg: DictConfig, hydra: HydraConf, directory: Path, processes: Processe
     alone = hydra.mode == RunMode.RUN
     check_choices(cfg)
     cfg = with_trial(cfg, list(hydra.overrides.task))
-    if cfg.sweep == "dry":
-        print(describe(*sized_by_data(cfg), directory))
-        remove_dry_run_folders(directory)
-        return None
     if not alone:
         share_cores(cfg, hydra.launcher)
         leave_test_to_the_end(cfg, hydra.sweeper, hydra.overrides.task)
+    names = {**identity(cfg, hydra.runtime.choices), "overrides": list(hydra.overrides.task)}
+    if cfg.sweep == "dry":
+        is_finished = finished(directory, wanted(cfg, names)) is not None
+        print(describe(*sized_by_data(cfg), is_finished))
+        remove_dry_run_folders(directory)
+        return None
     with locked(directory):
-        names = {**identity(cfg, hydra.runtime.choices), "overrides": list(hydra.overrides.task)}
         return run_in(directory, resolved(cfg), names, alone, processes)
 
 
@@ -121,15 +122,22 @@ def follow(cfg: DictConfig) -> None:
 
 def run_in(directory: Path, cfg: DictConfig, names: dict[str, Any], alone: bool, processes: Processes = ALONE) -> float:
     """The run in its folder, which no other process uses; a job of a sweep that is finished is not run again."""
-    files = files_digest(cfg.data)
+    known = wanted(cfg, names)
     if not alone:
-        if (score := finished(directory, cfg, files)) is not None:
+        if (score := finished(directory, known)) is not None:
             return score
         set_aside(directory)
         mark_for_resume(cfg, directory)
     check_folder(cfg, directory)
-    result = Result(directory, {**names, "test": cfg.test, "files_sha256": files})
+    result = Result(directory, {**names, "test": cfg.test, "files_sha256": known["files_sha256"]})
     return recorded(cfg, directory, result, in_sweep=not alone, processes=processes)
+
+
+def wanted(cfg: DictConfig, names: Mapping[str, Any]) -> dict[str, Any]:
+    """What a finished run must have been made of to stand for this one; of any precision where it is ``auto``."""
+    known = {**names, "test": cfg.test, "files_sha256": files_digest(cfg.data)}
+    precision = cfg.trainer.precision
+    return known if precision == "auto" else {**known, "precision": precision}
 
 
 def recorded(
