@@ -26,7 +26,17 @@ ALLOWED_PREFIXES = ("data.", "models.", "training.", "tasks.", "torch.optim.")
 RESERVED = ("_target_", "_partial_")
 PLAIN = {int: "a whole number", float: "a number", bool: "true or false", str: "a word", NoneType: "null"}
 AT_LEAST_ONE = ("embedding_size", "hidden_size", "filters", "buckets", "widths")
-LARGEST = {"num_layers": 100, "beam": 1000, "max_length_factor": 100, "max_length_extra": 10_000, "widths": 100}
+NOT_NEGATIVE = ("seed", "rare_word_dropout")
+RATES = ("word_dropout", "label_smoothing")  # at least 0 and less than 1
+LARGEST = {
+    "num_layers": 100,
+    "beam": 1000,
+    "max_length_factor": 100,
+    "max_length_extra": 10_000,
+    "widths": 100,
+    "seed": 2**63 - 1,
+    "threads": 1024,  # many more end the process
+}
 
 
 def build(cfg: Any, expected: Any = object, **sizes: int) -> Any:
@@ -150,6 +160,10 @@ def check_type(cfg: DictConfig, key: str, hint: Any) -> None:
         raise InputError(f"{place}={shorten(value)}: must be {description(hint)}.")
     if key in AT_LEAST_ONE and min(numbers(value, default=1)) < 1:
         raise InputError(f"{place}={shorten(value)}: must be at least 1.")
+    if key in (*NOT_NEGATIVE, *RATES) and min(numbers(value)) < 0:
+        raise InputError(f"{place}={shorten(value)}: must not be negative.")
+    if key in RATES and max(numbers(value)) >= 1:
+        raise InputError(f"{place}={shorten(value)}: must be less than 1.")
     if key in LARGEST and max(numbers(value)) > LARGEST[key]:
         raise InputError(f"{place}={shorten(value)}: must be at most {LARGEST[key]}.")
 
@@ -210,4 +224,5 @@ def call(target: Any, place: str, given: dict[str, Any]) -> Any:
     except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RuntimeError) as error:
         if type(error).__name__ == "OutOfMemoryError":
             raise
-        raise InputError(f"{place}: {first_line(error)}.") from error
+        reason = "there is no memory for its sizes" if "allocate memory" in str(error) else first_line(error)
+        raise InputError(f"{place}: {reason}.") from error
