@@ -217,7 +217,7 @@ def test_a_config_cannot_name_what_is_not_ours_or_not_there(
 ) -> None:
     with pytest.raises(SystemExit):
         launch("sentiment", *files, f"evaluation._target_={target}")
-    assert f"The config names '{target}'" in caplog.text
+    assert f"error: evaluation._target_={target}: " in caplog.text
 
 
 @pytest.mark.parametrize(
