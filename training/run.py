@@ -1,5 +1,6 @@
 """The life of a run: what it checks before it starts, and how it ends."""
 
+import errno
 import logging
 import sys
 from collections.abc import Iterator, Mapping
@@ -44,6 +45,8 @@ from training.trials import trial_of, with_trial
 
 log = logging.getLogger(__name__)
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+
 # with one sentence
 ENDS_A_RUN = (InputError, DivergedError, LostProcessError, torch.OutOfMemoryError, MemoryError, OSError)
 
@@ -66,7 +69,7 @@ def run(cfg: DictConfig) -> float | None:
         with joined() as processes:
             return lead(cfg, hydra, directory, processes)
     except ENDS_A_RUN as error:
-        log.error("error: %s", error)
+        log.error("error: %s", sentence(error, directory))
         if not alone and cfg.on_error != "stop":
             return None  # the other jobs of a sweep go on; what became of this one is in its folder
         if isinstance(error, InputError) and alone:
@@ -84,6 +87,15 @@ def run(cfg: DictConfig) -> float | None:
         if cfg.on_error == "stop":
             sys.exit(1)
         return None
+
+
+def sentence(error: BaseException, directory: Path) -> str:
+    """An error that ends a run in words; of a disk that is full or read-only, with the file and what to do."""
+    if not isinstance(error, OSError) or error.strerror is None:
+        return str(error)
+    what = f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror}."
+    resumable = error.errno in NO_ROOM and unfinished(directory)
+    return f"{what} Make room, and go on from the last checkpoint with resume=true." if resumable else what
 
 
 def lead(cfg: DictConfig, hydra: HydraConf, directory: Path, processes: Processes) -> float | None:
