@@ -169,6 +169,16 @@ def test_a_sweep_skips_what_is_finished_where_the_precision_is_left_to_the_machi
     assert started("bf16") != first
 
 
+def test_a_job_whose_result_is_damaged_runs_again(launch: Callable, files: list[str], tmp_path: Path) -> None:
+    given = (*files, "trainer.max_epochs=1")
+    path = launch("sentiment", *given, mode=RunMode.MULTIRUN) / "result.json"
+    whole = json.loads(path.read_text())
+    path.write_text(json.dumps({key: whole[key] for key in ("status", "options_id", "files_sha256")}))
+    launch("sentiment", *given, mode=RunMode.MULTIRUN)
+    assert json.loads(path.read_text())["metrics"] == whole["metrics"]
+    assert len(list(tmp_path.glob("run-before-*"))) == 1
+
+
 def test_a_dry_sweep_says_whether_a_job_is_finished_on_the_same_data(
     launch: Callable, files: list[str], reviews: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

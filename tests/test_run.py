@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import signal
 import subprocess
 import sys
@@ -237,6 +238,14 @@ def test_a_mistake_on_the_command_line_is_one_clear_sentence(tmp_path: Path, arg
     assert said in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_one_clear_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for arguments in ([f"hydra.run.dir={tmp_path / 'file'}"], ["-m", f"hydra.sweep.dir={tmp_path / 'file' / 'in'}"]):
+        done = command("tasks.sentiment", *arguments)
+        assert done.returncode == 2 and "Traceback" not in done.stderr
+        assert re.search(rf"^error: {tmp_path}/file\S*: .*: choose another folder\.$", done.stderr, re.MULTILINE)
 
 
 def test_help_lists_groups_and_keys_without_torch() -> None:

@@ -204,7 +204,11 @@ def test_where_a_config_names_what_it_may_not_the_place_is_named(
 
 @pytest.mark.parametrize(
     "place, what",
-    [("codec.tokenizer", "Tokenizer"), ("model.encoder", "Encoder"), ("model.encoder.cell", "Cell with _partial_: true")],
+    [
+        ("codec.tokenizer", "Tokenizer"),
+        ("model.encoder", "Encoder"),
+        ("model.encoder.cell", "Cell with _partial_: true"),
+    ],
 )
 def test_where_a_config_lacks_a_part_its_place_is_named(copied: Callable, place: str, what: str) -> None:
     folder = copied()

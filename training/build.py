@@ -153,7 +153,8 @@ def check_required(cfg: DictConfig, target: Any, given: Mapping[str, Any]) -> No
             Parameter.VAR_KEYWORD,
         )
         if needed and name not in given:
-            raise InputError(f"{cfg._get_full_key(name)}: must be given, and be {description(hints.get(name, object))}.")
+            kind = description(hints.get(name, object))
+            raise InputError(f"{cfg._get_full_key(name)}: must be given, and be {kind}.")
 
 
 def argument(cfg: DictConfig, key: str, hint: Any) -> Any:

@@ -65,6 +65,10 @@ def start(task: str, main: Callable[[], Any]) -> None:
         if speaks():
             print(f"error: {explain(task, overrides_in(arguments), error)}", file=sys.stderr)
         sys.exit(2)
+    except OSError as error:  # Hydra could not make the folder
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"error: {where}{error.strerror or first_line(error)}: choose another folder.", file=sys.stderr)
+        sys.exit(2)
 
 
 def left_out(argument: str) -> str:

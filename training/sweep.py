@@ -39,7 +39,8 @@ def finished(directory: Path, wanted: Mapping[str, Any]) -> float | None:
 
 def same_run(content: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     """Whether a result is of these options, of files of this content, of this precision and suite of scores."""
-    found = {"test": True, **content, "precision": content["training"]["precision"]}
+    training = content.get("training")
+    found = {"test": True, **content, "precision": training.get("precision") if isinstance(training, dict) else None}
     return all(found.get(key) == wanted[key] for key in COMPARED if key in wanted)
 
 
