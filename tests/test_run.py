@@ -228,6 +228,7 @@ def test_a_config_cannot_name_what_is_not_ours_or_not_there(
         (["cell=transformer"], "cell=transformer: there is no such option"),
         (["data=sst2", "data.path=gone"], "error: data.path=gone: there is no such folder"),
         (["data=files", "data.train=gone.csv"], "error: There is no file gone.csv"),
+        (["data=files", f"data.train={'x' * 300}.csv"], f"error: {'x' * 79}… cannot be read: File name too long."),
         (["device=tpu"], "error: device=tpu: choose auto, cpu, cuda or mps."),
         (["seed=abc"], "error: seed=abc: must be a whole number."),
     ],
