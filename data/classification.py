@@ -117,7 +117,9 @@ class ClassificationCodec(Codec[LabelledText]):
         max_characters: int | None = None,
     ) -> None:
         if keep not in ("start", "end", "both"):
-            raise InputError(f"codec.keep is 'start', 'end' or 'both', not '{keep}'.")
+            raise InputError(f"codec.keep is 'start', 'end' or 'both', not '{shorten(keep)}'.")
+        if max_length is not None and max_length < 1:
+            raise InputError(f"codec.max_length={max_length}: must be at least 1, or null for no limit.")
         self.tokenizer, self.min_count, self.vocab_size = tokenizer, min_count, vocab_size
         self.max_length, self.keep = max_length, keep
         self.spelling = None if max_characters is None else Spelling(max_characters)

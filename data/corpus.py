@@ -324,6 +324,8 @@ def check_split_options(validation_share: Any, split_seed: Any, limit: Any) -> N
         raise InputError(f"split.validation_share={validation_share}: must be greater than 0 and less than 1.")
     if isinstance(split_seed, bool) or not isinstance(split_seed, int):
         raise InputError(f"split.split_seed={shorten(split_seed)}: must be a whole number.")
+    if split_seed < 0:
+        raise InputError(f"split.split_seed={shorten(split_seed)}: must not be negative.")
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
         raise InputError(f"limit={shorten(limit)}: must be a whole number greater than 0, or null for all examples.")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import regex
 
-from data.errors import InputError, first_line
+from data.errors import InputError, first_line, shorten
 from data.writing import write_with
 
 LONGEST_WORD = 10_000  # characters
@@ -142,7 +142,7 @@ class SentencePieceTokenizer(Tokenizer):
 
     def __init__(self, vocab_size: int, model_type: str, lowercase: bool) -> None:
         if model_type not in ("unigram", "bpe"):
-            raise InputError(f"codec.tokenizer.model_type is 'unigram' or 'bpe', not '{model_type}'.")
+            raise InputError(f"codec.tokenizer.model_type is 'unigram' or 'bpe', not '{shorten(model_type)}'.")
         self.vocab_size, self.model_type, self.lowercase = vocab_size, model_type, lowercase
 
     def fit(self, texts: Iterable[str]) -> None:

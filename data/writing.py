@@ -40,6 +40,10 @@ def replace(path: Path, write: Callable[[Path], object]) -> None:
     try:
         write(temporary)
         temporary.replace(path)
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error  # a write to a full disk names no file
     finally:
         temporary.unlink(missing_ok=True)
 

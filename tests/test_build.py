@@ -17,7 +17,7 @@ from data.errors import InputError
 from data.tokenizers import Tokenizer, WordTokenizer
 from models.cells.base import Cell
 from models.cells.gru import GRUCell
-from training.build import build, description, fits, names_in_conf, suits
+from training.build import build, call, description, fits, names_in_conf, suits
 
 TASKS = [path.stem for path in sorted(CONF.glob("*.yaml")) if path.stem != "base"]
 NAMED = ("data", "codec", "evaluation", "optimizer", "schedule", "trainer")  # the model refers to parts elsewhere
@@ -118,6 +118,25 @@ def test_an_unknown_argument_is_refused_with_the_nearest_name(cfg: DictConfig, s
 @pytest.mark.parametrize("cfg", TASKS, indirect=True)
 def test_what_no_model_needs_is_refused_before_memory_is_taken(cfg: DictConfig, key: str, value: Any) -> None:
     assert key in refusal(cfg, key, value)
+
+
+@pytest.mark.parametrize(
+    ("task", "key", "value", "reason"),
+    [
+        ("sentiment", "model.word_dropout", 1.5, "must be less than 1"),
+        ("sentiment", "model.word_dropout", -0.1, "must not be negative"),
+        ("translation", "model.label_smoothing", 1.0, "must be less than 1"),
+        ("tagging", "model.rare_word_dropout", -1, "must not be negative"),
+        ("memory", "data.seed", -1, "must not be negative"),
+    ],
+)
+def test_rates_and_seeds_have_their_range(composed: Callable, task: str, key: str, value: float, reason: str) -> None:
+    assert refusal(composed(task), key, value) == f"{key}={value}: {reason}."
+
+
+def test_a_part_for_which_there_is_no_memory_is_named() -> None:
+    with pytest.raises(InputError, match=r"^model: there is no memory for its sizes\.$"):
+        call(torch.empty, "model", {"size": (2**60,)})
 
 
 @pytest.mark.parametrize(

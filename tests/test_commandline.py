@@ -96,6 +96,8 @@ def test_a_line_of_the_help_that_explains_no_key_is_left_alone() -> None:
         ("++split.validation_shar=0.2", "split.validation_share"),
         ("+cell=gru", "write cell=gru"),
         ("cell=null", "gru"),
+        ("experiment=", "sentiment/imdb"),
+        ("embeddings=null,ppmi_svd", "embeddings=null of its own"),
         ("~cell", "gru"),
         ("decoder=luong", "no such part"),
         ("cell", "key=value"),
@@ -107,7 +109,7 @@ def test_a_wrong_option_is_refused_before_the_run_with_the_nearest_name(override
     assert "\n" not in str(refusal.value) and "append" not in str(refusal.value)
 
 
-TAKEN = """cell=gru cell=rnn,lstm embeddings=null +optimizer.amsgrad=true ++seed=3 ++trainer.patience=2
+TAKEN = """cell=gru cell=rnn,lstm ~embeddings +optimizer.amsgrad=true ++seed=3 ++trainer.patience=2
 optimizer.lr=interval(0.1,0.2) cell=choice(gru,lstm) hydra/launcher=basic hydra.run.dir=here +hydra.job.env_set.A=b
 data.labels=[a,b] data.path=C:/dir/x"""
 
@@ -115,6 +117,14 @@ data.labels=[a,b] data.path=C:/dir/x"""
 @pytest.mark.parametrize("override", TAKEN.split())
 def test_what_hydra_takes_is_taken(override: str) -> None:
     check("sentiment", [override])
+
+
+@pytest.mark.parametrize("group", ["embeddings", "experiment", "recorder"])
+def test_a_part_that_is_null_is_left_out(group: str) -> None:
+    given = ["experiment=sentiment/imdb"] if group == "embeddings" else []
+    ended = command("tasks.sentiment", *given, f"{group}=null", "--cfg", "job")
+    assert ended.returncode == 0, ended.stderr
+    assert yaml.safe_load(ended.stdout).get(group) is None
 
 
 @pytest.mark.parametrize(

@@ -154,6 +154,46 @@ def test_a_sweep_runs_again_what_was_run_on_other_data_or_for_other_scores(
     assert "test" not in result(tmp_path / "sweep" / "job")["metrics"]
 
 
+def test_a_sweep_skips_what_is_finished_where_the_precision_is_left_to_the_machine(
+    launch: Callable, files: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = (*files, "trainer.max_epochs=1", "trainer.precision=auto")
+
+    def started(precision: str) -> str:
+        monkeypatch.setattr("training.experiment.choose_precision", lambda *_: precision)
+        return result(launch("sentiment", *given, mode=RunMode.MULTIRUN))["started"]
+
+    monkeypatch.setattr("training.result.now", iter(map(str, range(100))).__next__)
+    first = started("fp32")
+    assert started("fp32") == first
+    assert started("bf16") != first
+
+
+def test_a_job_whose_result_is_damaged_runs_again(launch: Callable, files: list[str], tmp_path: Path) -> None:
+    given = (*files, "trainer.max_epochs=1")
+    path = launch("sentiment", *given, mode=RunMode.MULTIRUN) / "result.json"
+    whole = json.loads(path.read_text())
+    path.write_text(json.dumps({key: whole[key] for key in ("status", "options_id", "files_sha256")}))
+    launch("sentiment", *given, mode=RunMode.MULTIRUN)
+    assert json.loads(path.read_text())["metrics"] == whole["metrics"]
+    assert len(list(tmp_path.glob("run-before-*"))) == 1
+
+
+def test_a_dry_sweep_says_whether_a_job_is_finished_on_the_same_data(
+    launch: Callable, files: list[str], reviews: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def listed(*options: str) -> str:
+        launch("sentiment", *files, "trainer.max_epochs=1", *options, mode=RunMode.MULTIRUN)
+        return capsys.readouterr().out
+
+    assert listed("sweep=dry").endswith("to run\n")
+    listed()
+    assert listed("sweep=dry").endswith("finished\n")
+    test = reviews / "test.jsonl"
+    test.write_text(test.read_text().replace('"good"}', '"bad"}'))
+    assert listed("sweep=dry").endswith("to run\n")
+
+
 def test_results_of_one_job_that_end_in_the_same_second_are_all_kept(tmp_path: Path) -> None:
     for score in (0.5, 0.6, 0.7):
         (tmp_path / "job").mkdir(exist_ok=True)

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import signal
 import subprocess
 import sys
@@ -170,12 +171,13 @@ def test_bf16_is_near_fp32_or_told_to_be_missing(
     assert losses[0] == pytest.approx(losses[1], rel=0.05)
 
 
+@pytest.mark.parametrize("metric", ["bleu", "per_class"])
 def test_a_metric_that_the_task_does_not_give_is_told(
-    launch: Callable, files: list[str], caplog: pytest.LogCaptureFixture, tmp_path: Path
+    launch: Callable, files: list[str], caplog: pytest.LogCaptureFixture, tmp_path: Path, metric: str
 ) -> None:
     with pytest.raises(SystemExit):
-        launch("sentiment", *files, "trainer.metric=bleu")
-    assert "trainer.metric=bleu: choose one of accuracy, macro_f1" in caplog.text
+        launch("sentiment", *files, f"trainer.metric={metric}")
+    assert f"trainer.metric={metric}: choose one of accuracy, macro_f1." in caplog.text
     assert not (tmp_path / "run" / "model.safetensors").exists()
 
 
@@ -190,8 +192,15 @@ def test_a_metric_that_the_task_does_not_give_is_told(
         ("model.encoder.num_layers=0", "An encoder has at least one layer, not 0."),
         ("model.encoder.bidirectional=1", "model.encoder.bidirectional=1: must be true or false."),
         ("codec.keep=middle", "codec.keep is 'start', 'end' or 'both', not 'middle'."),
+        ("codec.max_length=-1", "codec.max_length=-1: must be at least 1, or null for no limit."),
+        (f"codec.keep={'x' * 5000}", f"'both', not '{'x' * 79}…'."),
         ("cell.forget_bias=high", "forget_bias=high: must be a number or null."),
         ("threads=all", "threads=all: must be a whole number."),
+        ("threads=1000000", "threads=1000000: must be at most 1024."),
+        ("seed=-1", "seed=-1: must not be negative."),
+        ("seed=100000000000000000000000", "seed=100000000000000000000000: must be at most 9223372036854775807."),
+        ("optimizer.weight_decay=-1", "optimizer: Invalid weight_decay value: -1."),
+        ("optimizer.betas=[1,2]", "optimizer: Invalid beta parameter at index 0: 1."),
     ],
 )
 def test_a_value_that_cannot_be_is_told(
@@ -209,7 +218,7 @@ def test_a_config_cannot_name_what_is_not_ours_or_not_there(
 ) -> None:
     with pytest.raises(SystemExit):
         launch("sentiment", *files, f"evaluation._target_={target}")
-    assert f"The config names '{target}'" in caplog.text
+    assert f"error: evaluation._target_={target}: " in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -219,6 +228,7 @@ def test_a_config_cannot_name_what_is_not_ours_or_not_there(
         (["cell=transformer"], "cell=transformer: there is no such option"),
         (["data=sst2", "data.path=gone"], "error: data.path=gone: there is no such folder"),
         (["data=files", "data.train=gone.csv"], "error: There is no file gone.csv"),
+        (["data=files", f"data.train={'x' * 300}.csv"], f"error: {'x' * 79}… cannot be read: File name too long."),
         (["device=tpu"], "error: device=tpu: choose auto, cpu, cuda or mps."),
         (["seed=abc"], "error: seed=abc: must be a whole number."),
     ],
@@ -229,6 +239,14 @@ def test_a_mistake_on_the_command_line_is_one_clear_sentence(tmp_path: Path, arg
     assert said in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_one_clear_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for arguments in ([f"hydra.run.dir={tmp_path / 'file'}"], ["-m", f"hydra.sweep.dir={tmp_path / 'file' / 'in'}"]):
+        done = command("tasks.sentiment", *arguments)
+        assert done.returncode == 2 and "Traceback" not in done.stderr
+        assert re.search(rf"^error: {tmp_path}/file\S*: .*: choose another folder\.$", done.stderr, re.MULTILINE)
 
 
 def test_help_lists_groups_and_keys_without_torch() -> None:

@@ -181,6 +181,41 @@ def test_a_config_that_no_run_writes_is_refused(
     assert message in refusal(folder)
 
 
+@pytest.mark.parametrize("value", [..., None, 5, "x", True, [], {}, [{"_target_": "torch.optim.AdamW"}]], ids=str)
+@pytest.mark.parametrize("key", ["codec", "model"])
+def test_where_a_config_has_no_part_its_place_is_named(copied: Callable, key: str, value: Any) -> None:
+    folder = copied()
+    edit_config(folder, key, value)
+    assert refusal(folder) == f"{folder / CONFIG}: {key}: must be a part, with the name of a class under _target_."
+
+
+@pytest.mark.parametrize("place", ["codec", "codec.tokenizer", "model", "model.encoder", "model.encoder.cell"])
+@pytest.mark.parametrize(
+    "target, reason",
+    [("os.system", "only classes of this suite"), ("models.nowhere.Cell", "this version does not have it")],
+)
+def test_where_a_config_names_what_it_may_not_the_place_is_named(
+    copied: Callable, place: str, target: str, reason: str
+) -> None:
+    folder = copied()
+    edit_config(folder, f"{place}._target_", target)
+    assert refusal(folder).startswith(f"{folder / CONFIG}: {place}._target_={target}: {reason}")
+
+
+@pytest.mark.parametrize(
+    "place, what",
+    [
+        ("codec.tokenizer", "Tokenizer"),
+        ("model.encoder", "Encoder"),
+        ("model.encoder.cell", "Cell with _partial_: true"),
+    ],
+)
+def test_where_a_config_lacks_a_part_its_place_is_named(copied: Callable, place: str, what: str) -> None:
+    folder = copied()
+    edit_config(folder, place, ...)
+    assert refusal(folder) == f"{folder / CONFIG}: {place}: must be given, and be {what}."
+
+
 LAUGHS = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12)
 )

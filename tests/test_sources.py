@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import os
 from datetime import datetime
 from pathlib import Path
 
@@ -102,6 +103,14 @@ def test_a_mistake_in_a_file_is_named_by_file_and_line(tmp_path: Path, name: str
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"There is no file .*gone\.csv"):
         texts(tmp_path / "gone.csv").read_split("train")
+
+
+def test_what_is_no_regular_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "folder.csv").mkdir()
+    os.mkfifo(tmp_path / "pipe.csv")
+    for name in ("folder.csv", "pipe.csv"):
+        with pytest.raises(InputError, match=rf"{name} is no regular file, but a folder, pipe or device"):
+            texts(tmp_path / name).read_split("train")
 
 
 def test_a_label_unknown_to_training_is_named(tmp_path: Path) -> None:
@@ -377,6 +386,8 @@ def test_the_held_out_fraction_is_checked(tmp_path: Path, fraction: object) -> N
         Corpus(texts(write(tmp_path / "a.csv")), codec(), validation_share=fraction)
     with pytest.raises(InputError, match=r"split\.split_seed=x: must be a whole number"):
         Corpus(texts(write(tmp_path / "a.csv")), codec(), split_seed="x")
+    with pytest.raises(InputError, match=r"split\.split_seed=-1: must not be negative"):
+        Corpus(texts(write(tmp_path / "a.csv")), codec(), split_seed=-1, limit=1)
 
 
 def test_neighbours_are_held_out_in_whole_groups() -> None:

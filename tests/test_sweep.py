@@ -144,6 +144,20 @@ def test_the_table_of_a_sweep_has_the_best_first_and_says_what_is_left_out(tmp_p
     assert capsys.readouterr().out == ""
 
 
+def test_the_table_tells_apart_the_jobs_of_earlier_sweeps_and_leaves_out_what_was_set_aside(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, test in {"a": "x.csv", "b": "y.csv", "a-before-2026-11-28": "x.csv"}.items():
+        (tmp_path / name).mkdir()
+        content = {"status": "failed", "task": "sentiment", "cell": "gru", "seed": 1}
+        content |= {"overrides": ["data=files", "data.train=t.csv", f"data.test={test}"]}
+        (tmp_path / name / "result.json").write_text(json.dumps(content))
+    print_table(tmp_path, ["data.train"])
+    shown = capsys.readouterr().out
+    assert shown.count("train t.csv") == 2
+    assert shown.count("train t.csv, test x.csv") == shown.count("train t.csv, test y.csv") == 1
+
+
 def test_an_interrupted_job_goes_on(
     launch: Callable, files: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -26,7 +26,17 @@ ALLOWED_PREFIXES = ("data.", "models.", "training.", "tasks.", "torch.optim.")
 RESERVED = ("_target_", "_partial_")
 PLAIN = {int: "a whole number", float: "a number", bool: "true or false", str: "a word", NoneType: "null"}
 AT_LEAST_ONE = ("embedding_size", "hidden_size", "filters", "buckets", "widths")
-LARGEST = {"num_layers": 100, "beam": 1000, "max_length_factor": 100, "max_length_extra": 10_000, "widths": 100}
+NOT_NEGATIVE = ("seed", "rare_word_dropout")
+RATES = ("word_dropout", "label_smoothing")  # at least 0 and less than 1
+LARGEST = {
+    "num_layers": 100,
+    "beam": 1000,
+    "max_length_factor": 100,
+    "max_length_extra": 10_000,
+    "widths": 100,
+    "seed": 2**63 - 1,
+    "threads": 1024,  # many more end the process
+}
 
 
 def build(cfg: Any, expected: Any = object, **sizes: int) -> Any:
@@ -41,40 +51,57 @@ def build(cfg: Any, expected: Any = object, **sizes: int) -> Any:
         InputError: the node names what may not be named at its place, or an argument is unknown, missing or wrong.
     """
     if not isinstance(cfg, DictConfig) or not isinstance(name := cfg.get("_target_"), str):
-        raise InputError(f"{place_of(cfg)}: must be a part, with the name of a class under _target_.")
+        raise no_part(place_of(cfg))
     is_partial = cfg.get("_partial_", False)
     if not isinstance(is_partial, bool):
         raise InputError(f"{cfg._get_full_key('_partial_')}={shorten(is_partial)}: must be true or false.")
-    target = resolve_target(name)
+    target = resolve_target(name, cfg._get_full_key("_target_"))
     if not suits(target, expected, is_partial):
         raise InputError(f"{cfg._get_full_key('_target_')}={name}: must be {description(expected)}.")
     given = arguments(cfg, target)
     if is_partial:
         return partial(target, **given, **sizes)
+    check_required(cfg, target, {**given, **sizes})
     return call(target, place_of(cfg), {**given, **sizes})
+
+
+def build_at(cfg: DictConfig, key: str, expected: Any = object, **sizes: int) -> Any:
+    """``build`` of what a config has at a key, which an error names also where there is nothing."""
+    if not isinstance(node := cfg.get(key), DictConfig):
+        raise no_part(key)
+    return build(node, expected, **sizes)
+
+
+def no_part(place: str) -> InputError:
+    return InputError(f"{place}: must be a part, with the name of a class under _target_.")
 
 
 def place_of(cfg: Any) -> str:
     return (cfg._get_full_key(None) if isinstance(cfg, (DictConfig, ListConfig)) else "") or "config"
 
 
-def resolve_target(name: str) -> Any:
-    """The class or function of a name: a class of the suite or of torch.optim, or a function that ``conf/`` names."""
+def resolve_target(name: str, place: str = "_target_") -> Any:
+    """The class or function of a name: a class of the suite or of torch.optim, or a function that ``conf/`` names.
+
+    Args:
+        name: with the names of its packages.
+        place: where a config has it, for errors.
+    """
     if name.startswith(ALLOWED_PREFIXES):
         try:
             target = resolve_name(name)
         except (ImportError, AttributeError, ValueError) as error:
             raise InputError(
-                f"The config names '{shorten(name)}', which this version does not have: correct it, or use the version "
-                f"(commit) that the run's result.json names."
+                f"{place}={shorten(name)}: this version does not have it: correct it, or use the version (commit) that "
+                f"the run's result.json names."
             ) from error
         if isinstance(target, type) and f"{target.__module__}.".startswith(ALLOWED_PREFIXES):
             return target
         if callable(target) and name in names_in_conf():
             return target
     raise InputError(
-        f"The config names '{shorten(name)}': only classes of this suite and of torch.optim, and the functions in "
-        f"conf/, may be named."
+        f"{place}={shorten(name)}: only classes of this suite and of torch.optim, and the functions in conf/, may be "
+        f"named."
     )
 
 
@@ -117,6 +144,19 @@ def arguments(cfg: DictConfig, target: Any) -> dict[str, Any]:
     return given
 
 
+def check_required(cfg: DictConfig, target: Any, given: Mapping[str, Any]) -> None:
+    """Raise where an argument that has no default is not given."""
+    hints = argument_types(target)
+    for name, parameter in signature(target).parameters.items():
+        needed = parameter.default is Parameter.empty and parameter.kind not in (
+            Parameter.VAR_POSITIONAL,
+            Parameter.VAR_KEYWORD,
+        )
+        if needed and name not in given:
+            kind = description(hints.get(name, object))
+            raise InputError(f"{cfg._get_full_key(name)}: must be given, and be {kind}.")
+
+
 def argument(cfg: DictConfig, key: str, hint: Any) -> Any:
     """The value of one argument: a part that its type expects, or a plain value of its type."""
     value = value_of(cfg, key)
@@ -150,6 +190,10 @@ def check_type(cfg: DictConfig, key: str, hint: Any) -> None:
         raise InputError(f"{place}={shorten(value)}: must be {description(hint)}.")
     if key in AT_LEAST_ONE and min(numbers(value, default=1)) < 1:
         raise InputError(f"{place}={shorten(value)}: must be at least 1.")
+    if key in (*NOT_NEGATIVE, *RATES) and min(numbers(value)) < 0:
+        raise InputError(f"{place}={shorten(value)}: must not be negative.")
+    if key in RATES and max(numbers(value)) >= 1:
+        raise InputError(f"{place}={shorten(value)}: must be less than 1.")
     if key in LARGEST and max(numbers(value)) > LARGEST[key]:
         raise InputError(f"{place}={shorten(value)}: must be at most {LARGEST[key]}.")
 
@@ -210,4 +254,5 @@ def call(target: Any, place: str, given: dict[str, Any]) -> Any:
     except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RuntimeError) as error:
         if type(error).__name__ == "OutOfMemoryError":
             raise
-        raise InputError(f"{place}: {first_line(error)}.") from error
+        reason = "there is no memory for its sizes" if "allocate memory" in str(error) else first_line(error)
+        raise InputError(f"{place}: {reason}.") from error

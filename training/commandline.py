@@ -39,7 +39,7 @@ def start(task: str, main: Callable[[], Any]) -> None:
     A mistake on the command line ends the process with one sentence and exit code 2. Of several processes that
     ``torchrun`` started, one prints it.
     """
-    arguments = sys.argv[1:]
+    arguments = [left_out(argument) for argument in sys.argv[1:]]
     if any(argument in ("-h", "--help") for argument in arguments):
         show_help(task)
         return
@@ -65,6 +65,21 @@ def start(task: str, main: Callable[[], Any]) -> None:
         if reports_errors():
             print(f"error: {explain(task, overrides_in(arguments), error)}", file=sys.stderr)
         sys.exit(2)
+    except OSError as error:  # Hydra could not make the folder
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"error: {where}{error.strerror or first_line(error)}: choose another folder.", file=sys.stderr)
+        sys.exit(2)
+
+
+def left_out(argument: str) -> str:
+    """``~group`` for ``group=null``: a part that is left out, as config files write it and Hydra does not take it."""
+    sign, key, value = split_override(argument)
+    return f"~{key}" if value == "null" and not sign and is_group(key) else argument
+
+
+def is_group(key: str) -> bool:
+    """Whether a key is a folder of ``conf/``, whose files are the options."""
+    return bool(re.fullmatch(r"\w+", key)) and (CONF / key).is_dir()
 
 
 def interrupt_of(error: BaseException | None) -> KeyboardInterrupt | None:
@@ -116,7 +131,7 @@ def check(task: str, overrides: list[str], sweep: bool = False) -> None:
     for override in overrides:
         sign, key, value = split_override(override)
         check_grammar(override, sweep)
-        if (CONF / key).is_dir() and "/" not in key:
+        if is_group(key):
             check_options(task, sign, key, value)
         elif sign in ("+", "++"):
             check_added(task, key)
@@ -155,11 +170,15 @@ def check_options(task: str, sign: str, group: str, value: str | None) -> None:
     if sign == "~" or value in ("null", ""):
         if default[group] is not None:
             raise InputError(f"{join_override(sign, group, value)}: {task} needs one of {', '.join(names)}.")
+        if value == "":
+            raise InputError(f"{group}=: choose one of {', '.join(names)}, or null for none.")
         return
     for name in (value or "").split(","):
         if not re.fullmatch(r"[\w/.-]+", name):  # a form of Hydra's own: choice(...), glob(...), a list
             return
-        if name != "null" and not (CONF / group / f"{name}.yaml").is_file():
+        if name == "null":
+            raise InputError(f"{group}={value}: no sweep leaves a part out: start one with {group}=null of its own.")
+        if not (CONF / group / f"{name}.yaml").is_file():
             raise InputError(f"{group}={name}: there is no such option. {suggestion(name, names)}")
 
 

@@ -17,7 +17,7 @@ from data.writing import write_text
 from models.orthogonal import orthogonal_recurrence
 from models.shapes import shapes_only
 from training.baselines import add_baselines
-from training.build import build, check_types
+from training.build import build, call, check_types
 from training.checksums import write_checksums
 from training.device import (
     choose_device,
@@ -176,11 +176,15 @@ def export(result: Result, write: Callable[[], object]) -> None:
 
 
 def build_optimizer(cfg: DictConfig, model: TaskModel) -> torch.optim.Optimizer:
-    """The optimizer over all parameters; its learning rate must be a finite number, not negative."""
+    """The optimizer over all parameters.
+
+    Raises:
+        InputError: its learning rate is not a finite number that is not negative, or it refuses another value.
+    """
     rate = cfg.optimizer.get("lr")
     if rate is not None and not (isinstance(rate, (int, float)) and 0 <= rate < float("inf")):
         raise InputError(f"optimizer.lr={rate}: give a number, 0 or greater.")
-    return build(cfg.optimizer)(model.parameters())
+    return call(build(cfg.optimizer), "optimizer", {"params": model.parameters()})
 
 
 def scored(trainer: Trainer, evaluation: Evaluation, corpus: Corpus[Any]) -> tuple[dict[str, Any], dict[str, Any]]:

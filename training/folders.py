@@ -19,6 +19,7 @@ PREDICTIONS = "predictions.jsonl"
 WEIGHTS = "model.safetensors"
 CHECKPOINTS = ("checkpoint.pt", "checkpoint.old.pt")  # the newest, and the one before it
 LOCK = ".lock"
+SET_ASIDE = "-before-"  # in the name of a folder with a finished run that a job of a sweep has replaced
 
 SCHEMA = 1  # of result.json
 

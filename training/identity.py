@@ -15,6 +15,8 @@ from typing import Any
 import yaml
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from data.errors import InputError, shorten
+
 CONF = Path(__file__).parents[1] / "conf"
 
 NOT_THE_EXPERIMENT = (
@@ -115,16 +117,22 @@ def files_digest(data: DictConfig) -> str | None:
     """SHA-256 of the content of all files that a config reads its data from; None where it names no files.
 
     A folder counts with all its files; ``corpus/train`` with ``corpus/train.en``, ``corpus/train.de`` and so on.
+
+    Raises:
+        InputError: a file cannot be read.
     """
     names = given_files(data)
     if not names:
         return None
     digest = hashlib.sha256()
     for name in names:
-        for file in files_of(Path(name)):
-            digest.update(f"{file.name}:{file.stat().st_size}:".encode())
-            with file.open("rb") as stream:
-                digest.update(hashlib.file_digest(stream, "sha256").digest())
+        try:
+            for file in files_of(Path(name)):
+                digest.update(f"{file.name}:{file.stat().st_size}:".encode())
+                with file.open("rb") as stream:
+                    digest.update(hashlib.file_digest(stream, "sha256").digest())
+        except OSError as error:
+            raise InputError(f"{shorten(error.filename or name)} cannot be read: {error.strerror}.") from error
     return digest.hexdigest()
 
 

@@ -14,7 +14,7 @@ from torch import nn
 from data.corpus import Codec
 from data.errors import InputError, first_line, shorten
 from models.shapes import shapes_only
-from training.build import build
+from training.build import build, build_at
 from training.bundle import opened
 from training.checkpoint import load_weights
 from training.checksums import verify_checksums
@@ -46,7 +46,7 @@ def load_folder(directory: Path, device: torch.device) -> tuple[DictConfig, Code
         )
     verify_checksums(directory)
     try:
-        codec: Codec[Any] = build(cfg.get("codec"), Codec)
+        codec: Codec[Any] = build_at(cfg, "codec", Codec)
         codec.load(directory)
         model = load_model(cfg, codec.sizes, directory)
     except OmegaConfBaseException as error:
@@ -73,7 +73,7 @@ def load_task(run: Path) -> str:
 def load_model(cfg: DictConfig, sizes: dict[str, int], directory: Path) -> TaskModel:
     """A model with its weights, built only where the weights file has what it needs."""
     with shapes_only():
-        check_weights(build(cfg.get("model"), TaskModel, **sizes), directory / WEIGHTS)
+        check_weights(build_at(cfg, "model", TaskModel, **sizes), directory / WEIGHTS)
     model: TaskModel = build(cfg.model, TaskModel, **sizes)
     load_weights(model, directory)
     for name, parameter in model.state_dict().items():

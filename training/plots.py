@@ -1,5 +1,6 @@
 """Figures of a run."""
 
+import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from data.writing import write_text, write_with
 from training.fonts import Labels, drawable, report_legend
 
 matplotlib.use("Agg")
+logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # which weight of a font is missing
 
 MOST_CLASSES = 50  # in a confusion matrix
 MOST_PIECES = 80  # of a side in a map of attention

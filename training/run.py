@@ -1,5 +1,6 @@
 """The life of a run: what it checks before it starts, and how it ends."""
 
+import errno
 import logging
 import sys
 from collections.abc import Iterator, Mapping
@@ -44,6 +45,8 @@ from training.trials import trial_of, with_trial
 
 log = logging.getLogger(__name__)
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+
 # with one sentence
 ENDS_A_RUN = (InputError, DivergedError, LostProcessError, torch.OutOfMemoryError, MemoryError, OSError)
 
@@ -66,7 +69,7 @@ def run(cfg: DictConfig) -> float | None:
         with joined() as processes:
             return lead(cfg, hydra, directory, processes)
     except ENDS_A_RUN as error:
-        log.error("error: %s", error)
+        log.error("error: %s", sentence(error, directory))
         if not alone and cfg.on_error != "stop":
             return None  # the other jobs of a sweep continue; the folder of this one has the reason
         if isinstance(error, InputError) and alone:
@@ -86,20 +89,30 @@ def run(cfg: DictConfig) -> float | None:
         return None
 
 
+def sentence(error: BaseException, directory: Path) -> str:
+    """An error that ends a run in words; of a disk that is full or read-only, with the file and what to do."""
+    if not isinstance(error, OSError) or error.strerror is None:
+        return str(error)
+    what = f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror}."
+    resumable = error.errno in NO_ROOM and unfinished(directory)
+    return f"{what} Make room, and go on from the last checkpoint with resume=true." if resumable else what
+
+
 def lead(cfg: DictConfig, hydra: HydraConf, directory: Path, processes: Processes) -> float | None:
     """What the first process of a run does, or the only one: list it, or run it in its folder."""
     alone = hydra.mode == RunMode.RUN
     check_choices(cfg)
     cfg = with_trial(cfg, list(hydra.overrides.task))
-    if cfg.sweep == "dry":
-        print(describe(*sized_by_data(cfg), directory))
-        remove_dry_run_folders(directory)
-        return None
     if not alone:
         share_cores(cfg, hydra.launcher)
         leave_test_to_the_end(cfg, hydra.sweeper, hydra.overrides.task)
+    names = {**identity(cfg, hydra.runtime.choices), "overrides": list(hydra.overrides.task)}
+    if cfg.sweep == "dry":
+        is_finished = finished(directory, wanted(cfg, names)) is not None
+        print(describe(*sized_by_data(cfg), is_finished))
+        remove_dry_run_folders(directory)
+        return None
     with locked(directory):
-        names = {**identity(cfg, hydra.runtime.choices), "overrides": list(hydra.overrides.task)}
         return run_in(directory, resolved(cfg), names, alone, processes)
 
 
@@ -121,15 +134,22 @@ def follow(cfg: DictConfig) -> None:
 
 def run_in(directory: Path, cfg: DictConfig, names: dict[str, Any], alone: bool, processes: Processes = ALONE) -> float:
     """The run in its folder, which no other process uses; a job of a sweep that is finished is not run again."""
-    files = files_digest(cfg.data)
+    known = wanted(cfg, names)
     if not alone:
-        if (score := finished(directory, cfg, files)) is not None:
+        if (score := finished(directory, known)) is not None:
             return score
         set_aside(directory)
         mark_for_resume(cfg, directory)
     check_folder(cfg, directory)
-    result = Result(directory, {**names, "test": cfg.test, "files_sha256": files})
+    result = Result(directory, {**names, "test": cfg.test, "files_sha256": known["files_sha256"]})
     return recorded(cfg, directory, result, in_sweep=not alone, processes=processes)
+
+
+def wanted(cfg: DictConfig, names: Mapping[str, Any]) -> dict[str, Any]:
+    """What a finished run must have been made of to stand for this one; of any precision where it is ``auto``."""
+    known = {**names, "test": cfg.test, "files_sha256": files_digest(cfg.data)}
+    precision = cfg.trainer.precision
+    return known if precision == "auto" else {**known, "precision": precision}
 
 
 def recorded(

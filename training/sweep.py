@@ -12,7 +12,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from data.errors import InputError
-from training.folders import CHECKPOINTS, LOCK, LOG, RESULT, read_result
+from training.folders import CHECKPOINTS, LOCK, LOG, RESULT, SET_ASIDE, read_result
 from training.identity import config_id
 from training.size import layers
 from training.trials import describe_trial, trial_of
@@ -21,28 +21,27 @@ log = logging.getLogger(__name__)
 
 ALL_COMBINATIONS = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"  # any other sweeper searches
 LEFT_BY_HYDRA = {"multirun.yaml"}
+COMPARED = ("options_id", "precision", "files_sha256", "test")
 
 
-def finished(directory: Path, cfg: DictConfig | None = None, files: str | None = None) -> float | None:
-    """The validation score of the run that a folder has; None if it has no finished run.
+def finished(directory: Path, wanted: Mapping[str, Any]) -> float | None:
+    """The validation score of the run that a folder has; None if it has no finished one of ``wanted``.
 
-    With ``cfg``, only a run of the same config, on files of the same content, with the same suite of scores counts.
+    Args:
+        directory: the folder of a job.
+        wanted: what the result must say of its options, precision, files and suite of scores.
     """
     content = read_result(directory)
-    if content.get("status") != "ok":
-        return None
-    if cfg is not None and not same_run(content, cfg, files):
+    if content.get("status") != "ok" or not same_run(content, wanted):
         return None
     return content["metrics"]["validation"][content["selection"]["metric"]]
 
 
-def same_run(content: dict[str, Any], cfg: DictConfig, files: str | None) -> bool:
-    """Whether a result is of this config, of files of this content, and of the same suite of scores."""
-    return (
-        content.get("options_id") == config_id(cfg)
-        and content.get("files_sha256") == files
-        and content.get("test", True) == cfg.test
-    )
+def same_run(content: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether a result is of these options, of files of this content, of this precision and suite of scores."""
+    training = content.get("training")
+    found = {"test": True, **content, "precision": training.get("precision") if isinstance(training, dict) else None}
+    return all(found.get(key) == wanted[key] for key in COMPARED if key in wanted)
 
 
 def set_aside(directory: Path) -> None:
@@ -50,7 +49,7 @@ def set_aside(directory: Path) -> None:
     content = read_result(directory)
     if content.get("status") == "ok":
         ended = str(content.get("ended", "")).replace(":", "-")
-        aside = new_folder(directory.with_name(f"{directory.name}-before-{ended}"))
+        aside = new_folder(directory.with_name(f"{directory.name}{SET_ASIDE}{ended}"))
         for path in directory.iterdir():
             if path.name not in (LOG, LOCK):
                 path.rename(aside / path.name)
@@ -93,9 +92,9 @@ def mark_for_resume(cfg: DictConfig, directory: Path) -> None:
         cfg.resume = True
 
 
-def describe(cfg: DictConfig, parameters: int, directory: Path) -> str:
+def describe(cfg: DictConfig, parameters: int, is_finished: bool) -> str:
     """A job in a line: config id, seed, hidden size, parameters, and whether it is finished."""
-    state = "finished" if finished(directory) is not None else "to run"
+    state = "finished" if is_finished else "to run"
     size = next((layer.hidden_size for layer in layers(cfg.model)), 0)
     line = f"{config_id(cfg)}  seed {cfg.seed}  hidden size {size:>4}  {parameters:>12,} parameters  {state}"
     trial = trial_of(cfg)

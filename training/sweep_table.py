@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from training.direction import quality
-from training.folders import RESULT, read_result
+from training.folders import RESULT, SET_ASIDE, read_result
 from training.identity import PATHS
 from training.percent import to_percent
 from training.summary import duration, percent, readable
@@ -20,8 +20,12 @@ NAMED_BY_VALUE = ("cell", "data", "experiment")  # the name of their option alon
 
 def job_title(overrides: Iterable[str], varied: Sequence[str]) -> str:
     """``gru, seed 2`` of the overrides of a job, for the keys that its sweep varied."""
-    values = dict(override.lstrip("+").partition("=")[::2] for override in overrides)
+    values = parsed(overrides)
     return ", ".join(key_and_value(key, values[key]) for key in varied if key in values)
+
+
+def parsed(overrides: Iterable[str]) -> dict[str, str]:
+    return dict(override.lstrip("+").partition("=")[::2] for override in overrides)
 
 
 def key_and_value(key: str, value: str) -> str:
@@ -47,16 +51,29 @@ def started_at(result: dict[str, Any]) -> float:
 
 
 def print_table(folder: Path, varied: Sequence[str]) -> None:
-    """Print a table of all jobs in the folder of a sweep, the best validation score first, and how to compare them."""
-    results = [result for path in sorted(folder.glob(f"*/{RESULT}")) if (result := read_result(path.parent))]
+    """Print a table of all jobs in the folder of a sweep, the best validation score first, and how to compare them.
+
+    Runs that were set aside, as they are of other data, have no row.
+    """
+    paths = [path for path in sorted(folder.glob(f"*/{RESULT}")) if SET_ASIDE not in path.parent.name]
+    results = [result for path in paths if (result := read_result(path.parent))]
     if not results:
         return
     console = Console()
-    console.print(sweep_table(sorted(results, key=best_first), varied))
+    console.print(sweep_table(sorted(results, key=best_first), told_apart_by(results, varied)))
     if len(results) > MOST_ROWS:
         console.print(f"... and {len(results) - MOST_ROWS} more jobs")
     compare = f"Means over seeds and tests: python -m analysis.compare {folder}"
     console.print(compare, soft_wrap=True, markup=False, highlight=False)
+
+
+def told_apart_by(results: Iterable[dict[str, Any]], varied: Sequence[str]) -> list[str]:
+    """What this sweep varied, and what else differs between the jobs of its folder: earlier sweeps may be in it."""
+    values: dict[str, set[str]] = {}
+    jobs = [parsed(result.get("overrides", ())) for result in results]
+    for key in dict.fromkeys(key for job in jobs for key in job):
+        values[key] = {job.get(key, "") for job in jobs}
+    return list(dict.fromkeys([*varied, *(key for key in values if len(values[key]) > 1)]))
 
 
 def best_first(result: dict[str, Any]) -> float:

@@ -398,8 +398,9 @@ class Trainer:
         """Scores of a split, by greedy predictions."""
         hypotheses = self.predict(split, greedy=True)
         scores = self.evaluation.score(hypotheses, self.corpus.splits[split].examples)
-        if self.metric not in scores:
-            raise InputError(f"trainer.metric={self.metric}: choose one of {', '.join(scores)}.")
+        numbers = [name for name, score in scores.items() if isinstance(score, (int, float))]
+        if self.metric not in numbers:
+            raise InputError(f"trainer.metric={self.metric}: choose one of {', '.join(numbers)}.")
         return scores
 
     def predict(self, split: str, greedy: bool = False) -> list[Any]:

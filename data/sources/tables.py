@@ -59,6 +59,8 @@ def require_file(path: Path) -> None:
         found = path.is_file()
     except OSError as error:
         raise InputError(f"{shorten(path)} cannot be read: {error.strerror}.") from None
+    if not found and path.exists():
+        raise InputError(f"{shorten(path, 300)} is no regular file, but a folder, pipe or device: give a file.")
     if not found:
         raise InputError(
             f"There is no file {shorten(path, 300)}: check the path (relative paths start at {Path.cwd()})."
