@@ -250,7 +250,7 @@ def test_examples_are_short_and_need_no_part_of_the_suite(task: str) -> None:
     text = (ROOT / "tasks" / task / "onnx_example.py").read_text()
     rooms = ("torch", "data", "models", "training", "deployment", "tasks")
     assert not any(re.search(rf"^\s*(import|from) {room}\b", text, re.MULTILINE) for room in rooms)
-    assert text.count("\n") <= {"forecasting": 115, "captioning": 65, "translation": 65}.get(task, 40)
+    assert text.count("\n") <= {"forecasting": 115, "captioning": 65, "translation": 65, "sentiment": 55}.get(task, 40)
 
 
 class StandIn:

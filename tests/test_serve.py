@@ -175,7 +175,7 @@ def test_an_error_names_the_model_where_there_are_several(
         both = client.post(f"/api/{path}", json=body)
         one = client.post(f"/api/{path}", json={**body, "models": ["forecasting lstm"]})
     assert both.status_code == one.status_code == 400
-    assert one.json()["error"].startswith("'dull' is no number")
+    assert one.json()["error"].startswith("'dull' is not a number")
     assert both.json()["error"] == f"forecasting lstm: {one.json()['error']}"
 
 

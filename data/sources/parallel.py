@@ -114,7 +114,7 @@ def aligned_file(prefix: Path, language: str) -> Path:
             if file.is_file():
                 return file
         except OSError as error:
-            raise InputError(f"{shorten(file)} cannot be read: {error.strerror}.") from None
+            raise InputError(f"{shorten(file, 300)} cannot be read: {error.strerror}.") from None
     raise InputError(
         f"{prefix} is neither a table ({', '.join(READERS)}) nor the common part of the names of two text files: there "
         f"is no file {plain} (relative paths start at {Path.cwd()})."

@@ -43,7 +43,7 @@ def table_format(path: Path) -> str:
     """The suffix of a table without ``.gz``."""
     if is_table(path):
         return uncompressed(path).suffix.lower()
-    raise InputError(f"{shorten(path)}: files end in {', '.join(READERS)}; '{shorten(path.suffix)}' is none of them.")
+    raise InputError(f"{shorten(path, 300)}: files end in {', '.join(READERS)}; '{shorten(path.suffix)}' is none of them.")
 
 
 def is_table(path: Path) -> bool:
@@ -58,7 +58,7 @@ def require_file(path: Path) -> None:
     try:
         found = path.is_file()
     except OSError as error:
-        raise InputError(f"{shorten(path)} cannot be read: {error.strerror}.") from None
+        raise InputError(f"{shorten(path, 300)} cannot be read: {error.strerror}.") from None
     if not found and path.exists():
         raise InputError(f"{shorten(path, 300)} is no regular file, but a folder, pipe or device: give a file.")
     if not found:
@@ -75,7 +75,7 @@ def reading(path: Path) -> Iterator[None]:
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise InputError(f"{path}: the gzip file is damaged ({first_line(error)}): compress it again.") from None
     except OSError as error:
-        raise InputError(f"{shorten(path)} cannot be read: {error.strerror or first_line(error)}.") from None
+        raise InputError(f"{shorten(path, 300)} cannot be read: {error.strerror or first_line(error)}.") from None
 
 
 def open_bytes(path: Path) -> IO[bytes]:
