@@ -43,7 +43,8 @@ def table_format(path: Path) -> str:
     """The suffix of a table without ``.gz``."""
     if is_table(path):
         return uncompressed(path).suffix.lower()
-    raise InputError(f"{shorten(path, 300)}: files end in {', '.join(READERS)}; '{shorten(path.suffix)}' is none of them.")
+    known = ", ".join(READERS)
+    raise InputError(f"{shorten(path, 300)}: files end in {known}; '{shorten(path.suffix)}' is none of them.")
 
 
 def is_table(path: Path) -> bool:
