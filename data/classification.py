@@ -1,5 +1,6 @@
 """Texts with one label each."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,7 @@ import torch
 from data.batch import Batch, Ragged
 from data.corpus import Codec
 from data.errors import InputError, shorten
-from data.spelling import SpelledBatch, Spelling, spelled
+from data.spelling import SpelledBatch, SpelledRows, Spelling
 from data.tokenizers import Texts, Tokenizer
 from data.vocabulary import PAD, Vocabulary, size_note
 
@@ -61,35 +62,15 @@ class EncodedTexts:
         return Batch(rows, tokens, mask, targets, torch.ones_like(targets, dtype=torch.bool))
 
 
-@dataclass(frozen=True)
-class SpelledTexts:
-    """Texts as numbers of the distinct spellings of their pieces; 0 is padding and has no characters."""
-
-    word_types: Ragged  # [pieces] which spelling
+@dataclass(frozen=True, kw_only=True)
+class SpelledTexts(SpelledRows):
     targets: np.ndarray = field(repr=False)  # [rows] label ids
-    word_ids: np.ndarray  # [spellings] vocabulary ids
-    spellings: Ragged  # [spellings] character ids
     num_cut: int
 
-    @property
-    def lengths(self) -> np.ndarray:
-        return self.word_types.lengths
-
-    @property
-    def embedded(self) -> Ragged:
-        return Ragged(self.word_ids[self.word_types.values], self.word_types.offsets)
-
     def batch(self, rows: np.ndarray) -> SpelledBatch:
-        padded, mask = self.word_types.pad(rows)
-        types, targets = padded.numpy(), torch.from_numpy(self.targets[rows])
-        return SpelledBatch(
-            rows=rows,
-            tokens=torch.from_numpy(self.word_ids[types]),
-            mask=mask,
-            targets=targets,
-            target_mask=torch.ones_like(targets, dtype=torch.bool),
-            **spelled(types, self.spellings),
-        )
+        _, words = self.words(rows)
+        targets = torch.from_numpy(self.targets[rows])
+        return SpelledBatch(**words, targets=targets, target_mask=torch.ones_like(targets, dtype=torch.bool))
 
 
 class ClassificationCodec(Codec[LabelledText]):
@@ -130,12 +111,12 @@ class ClassificationCodec(Codec[LabelledText]):
 
     def fit(self, train: Sequence[LabelledText]) -> None:
         self.tokenizer.fit(Texts(lambda: (example.text for example in train)))
-        pieces = (piece for example in train for piece in self.tokenizer.split(example.text))
-        self.vocabulary = Vocabulary.of_text(pieces, self.min_count, self.vocab_size)
+        counts = Counter(piece for example in train for piece in self.tokenizer.split(example.text))
+        self.vocabulary = Vocabulary.of_text(counts.elements(), self.min_count, self.vocab_size)
         self.notes = [*self.tokenizer.notes, *size_note(self.vocabulary, self.vocab_size)]
         self.labels = Vocabulary.of_labels(example.label for example in train)
         if self.spelling is not None:
-            self.spelling.fit({piece for example in train for piece in self.tokenizer.split(example.text)})
+            self.spelling.fit(counts)
 
     @property
     def sizes(self) -> dict[str, int]:  # type: ignore[override]
@@ -155,7 +136,13 @@ class ClassificationCodec(Codec[LabelledText]):
 
         word_types = Ragged.of(self.encoded(examples, is_cut, types))
         word_ids = np.array([PAD, *self.vocabulary.encode(numbers)], dtype=np.int64)
-        return SpelledTexts(word_types, targets, word_ids, self.spelling.encode_all(numbers), int(is_cut.sum()))
+        return SpelledTexts(
+            word_types=word_types,
+            targets=targets,
+            word_ids=word_ids,
+            spellings=self.spelling.encode_all(numbers),
+            num_cut=int(is_cut.sum()),
+        )
 
     def encoded(
         self, examples: Sequence[LabelledText], is_cut: np.ndarray, ids: Callable[[Sequence[str]], list[int]]
@@ -205,11 +192,11 @@ class ClassificationCodec(Codec[LabelledText]):
         self.vocabulary.save(directory / "vocabulary.json")
         self.labels.save(directory / "labels.json")
         if self.spelling is not None:
-            self.spelling.characters.save(directory / "characters.json")
+            self.spelling.save(directory)
 
     def load(self, directory: Path) -> None:
         self.tokenizer.load(directory)
         self.vocabulary = Vocabulary.load(directory / "vocabulary.json")
         self.labels = Vocabulary.load(directory / "labels.json")
         if self.spelling is not None:
-            self.spelling.characters = Vocabulary.load(directory / "characters.json")
+            self.spelling.load(directory)

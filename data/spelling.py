@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,6 +13,8 @@ from data.batch import Batch, Ragged
 from data.errors import InputError
 from data.vocabulary import BOS, EOS, Vocabulary
 
+CHARACTERS = "characters.json"
+
 
 @dataclass(frozen=True)
 class SpelledBatch(Batch):
@@ -19,6 +23,38 @@ class SpelledBatch(Batch):
     word_types: Tensor  # [B, T] which of the W words
     characters: Tensor  # [W, C] character ids, PAD past the end
     character_mask: Tensor  # [W, C]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpelledRows:
+    """Rows of words as numbers of their distinct spellings; 0 is padding and has no characters."""
+
+    word_types: Ragged  # [words] which spelling
+    word_ids: np.ndarray  # [spellings] vocabulary ids
+    spellings: Ragged  # [spellings] character ids
+
+    @property
+    def lengths(self) -> np.ndarray:
+        return self.word_types.lengths
+
+    @property
+    def embedded(self) -> Ragged:
+        return Ragged(self.word_ids[self.word_types.values], self.word_types.offsets)
+
+    def words(self, rows: np.ndarray) -> tuple[np.ndarray, Mapping[str, Any]]:
+        """The spellings of some rows, padded [B, T], and the fields of a ``SpelledBatch`` but for its targets."""
+        padded, mask = self.word_types.pad(rows)
+        types = padded.numpy()
+        distinct, inverse = np.unique(types, return_inverse=True)
+        characters, character_mask = self.spellings.pad(distinct)
+        return types, {
+            "rows": rows,
+            "tokens": torch.from_numpy(self.word_ids[types]),
+            "mask": mask,
+            "word_types": torch.from_numpy(inverse.reshape(types.shape)),
+            "characters": characters,
+            "character_mask": character_mask,
+        }
 
 
 class Spelling:
@@ -53,13 +89,8 @@ class Spelling:
         yield []
         yield from map(self.encode, words)
 
+    def save(self, directory: Path) -> None:
+        self.characters.save(directory / CHARACTERS)
 
-def spelled(types: np.ndarray, spellings: Ragged) -> Mapping[str, Tensor]:
-    """The fields that a ``SpelledBatch`` has beside those of a batch, of padded numbers of spellings [B, T]."""
-    distinct, inverse = np.unique(types, return_inverse=True)
-    characters, mask = spellings.pad(distinct)
-    return {
-        "word_types": torch.from_numpy(inverse.reshape(types.shape)),
-        "characters": characters,
-        "character_mask": mask,
-    }
+    def load(self, directory: Path) -> None:
+        self.characters = Vocabulary.load(directory / CHARACTERS)

@@ -14,7 +14,7 @@ from data import conllu
 from data.batch import Ragged
 from data.corpus import Codec
 from data.errors import InputError
-from data.spelling import SpelledBatch, Spelling, spelled
+from data.spelling import SpelledBatch, SpelledRows, Spelling
 from data.vocabulary import PAD, UNK, Vocabulary, size_note
 
 NO_TAG = -1  # the id of a tag that does not occur in the training split: it is neither learned nor predicted
@@ -51,37 +51,20 @@ class TaggingBatch(SpelledBatch):
     counts: Tensor  # [B, T] how often the word occurs in the training split
 
 
-@dataclass(frozen=True)
-class EncodedSentences:
-    """Words as numbers of their distinct spellings (``word_types``); type 0 is padding and has no characters."""
-
-    word_types: Ragged  # [words] which spelling
+@dataclass(frozen=True, kw_only=True)
+class EncodedSentences(SpelledRows):
     targets: Ragged  # [words] tag ids, NO_TAG for tags unseen in training
-    word_ids: np.ndarray  # [spellings] vocabulary ids
     word_counts: np.ndarray  # [spellings] how often the word of that id occurs in the training split
-    spellings: Ragged  # [spellings] character ids
     num_cut: int = 0
 
-    @property
-    def lengths(self) -> np.ndarray:
-        return self.word_types.lengths
-
-    @property
-    def embedded(self) -> Ragged:
-        return Ragged(self.word_ids[self.word_types.values], self.word_types.offsets)
-
     def batch(self, rows: np.ndarray) -> TaggingBatch:
-        padded, mask = self.word_types.pad(rows)
+        types, words = self.words(rows)
         targets, _ = self.targets.pad(rows)
-        types = padded.numpy()
         return TaggingBatch(
-            rows=rows,
-            tokens=torch.from_numpy(self.word_ids[types]),
-            mask=mask,
+            **words,
             targets=targets.clamp(min=0),
-            target_mask=mask & (targets != NO_TAG),
+            target_mask=words["mask"] & (targets != NO_TAG),
             counts=torch.from_numpy(self.word_counts[types]),
-            **spelled(types, self.spellings),
         )
 
 
@@ -153,7 +136,13 @@ class TaggingCodec(Codec[TaggedSentence]):
         targets = Ragged.of([self.tags.ids.get(tag, NO_TAG) for tag in example.tags] for example in examples)
         word_ids = np.array([PAD, *map(self.word_id, numbers)], dtype=np.int64)
         spellings = self.spelling.encode_all(numbers)
-        return EncodedSentences(types, targets, word_ids, self.counts[word_ids], spellings)
+        return EncodedSentences(
+            word_types=types,
+            targets=targets,
+            word_ids=word_ids,
+            word_counts=self.counts[word_ids],
+            spellings=spellings,
+        )
 
     def unlabelled(self, line: str) -> TaggedSentence:
         return TaggedSentence.untagged(line.split())
@@ -164,11 +153,11 @@ class TaggingCodec(Codec[TaggedSentence]):
 
     def save(self, directory: Path) -> None:
         self.vocabulary.save(directory / "vocabulary.json")
-        self.spelling.characters.save(directory / "characters.json")
+        self.spelling.save(directory)
         self.tags.save(directory / "tags.json")
 
     def load(self, directory: Path) -> None:
         self.vocabulary = Vocabulary.load(directory / "vocabulary.json")
-        self.spelling.characters = Vocabulary.load(directory / "characters.json")
+        self.spelling.load(directory)
         self.tags = Vocabulary.load(directory / "tags.json")
         self.counts = np.zeros(len(self.vocabulary), dtype=np.float32)  # used in training only
