@@ -297,11 +297,11 @@ def label(group: RunGroup, keys: Sequence[str], shorter: Mapping[str, Mapping[st
     for key in keys:
         value = readable_value(key, group.flat_config.get(key))
         value = shorter.get(key, {}).get(value, value)
-        parts.append(value if key in FACTS else in_words(short(key), value))
+        parts.append(value if key in FACTS else key_in_words(short(key), value))
     return ", ".join(dict.fromkeys(parts))
 
 
-def in_words(name: str, value: str) -> str:
+def key_in_words(name: str, value: str) -> str:
     """``pooling max``; of a switch its name alone or with "not", of what a group does not have "no" and the name."""
     return {"True": name, "False": f"not {name}", "-": f"no {name}"}.get(value, f"{name} {value}")
 

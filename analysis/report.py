@@ -228,18 +228,14 @@ def environment_rows(groups: ComparableGroups) -> list[tuple[str, list[tuple[str
     """(property, its values with the number of runs of each)."""
     found = environments(groups)
     keys = dict.fromkeys(key for entry in found for key in entry)
-    return [(TITLES.get(key, key), Counter(in_words(entry.get(key)) for entry in found).most_common()) for key in keys]
+    return [(TITLES.get(key, key), Counter(recorded(entry.get(key)) for entry in found).most_common()) for key in keys]
 
 
-def in_words(value: Any) -> str:
+def recorded(value: Any) -> str:
     """A recorded value for readers."""
-    return (
-        {True: "yes", False: "no"}[value]
-        if isinstance(value, bool)
-        else "not recorded"
-        if value is None
-        else str(value)
-    )
+    if value is None:
+        return "not recorded"
+    return ("no", "yes")[value] if isinstance(value, bool) else str(value)
 
 
 def machines_differ(groups: ComparableGroups) -> bool:

@@ -108,7 +108,7 @@ def unit(metric: str) -> str:
     return metric.replace("_", " ") + ("" if is_percent(metric) else ", %")
 
 
-def in_words(metric: str) -> str:
+def metric_in_words(metric: str) -> str:
     """A metric and its unit, for text alternatives."""
     return metric.replace("_", " ") + ("" if is_percent(metric) else " in percent")
 
@@ -138,7 +138,7 @@ def scores(groups: ComparableGroups, name: str) -> str:
         axes.set_xlabel(f"{groups.split} {unit(groups.metric)}")
 
     listing = "; ".join(describe(group) for group in scored)
-    description = f"{groups.split} {in_words(groups.metric)} of every group, the best first: {listing}."
+    description = f"{groups.split} {metric_in_words(groups.metric)} of every group, the best first: {listing}."
     return figure(draw, name, description, height=1.1 + 0.38 * len(scored), narrow_height=1.2 + 0.5 * len(scored))
 
 
@@ -171,7 +171,7 @@ def learning_curves(groups: ComparableGroups, name: str) -> str | None:
 
     ends = "; ".join(f"{group.name} {describe_curve(histories[id(group)], groups.metric)}" for group, _, _ in chosen)
     description = (
-        f"Training loss and validation {in_words(groups.metric)} by epoch. Validation of the first seed: {ends}."
+        f"Training loss and validation {metric_in_words(groups.metric)} by epoch. Validation of the first seed: {ends}."
     )
     return figure(draw, name, description, narrow_height=6.5)
 
@@ -218,9 +218,8 @@ def costs(groups: ComparableGroups, name: str) -> str:
         f"and {group.average('parameters') or 0:,.0f} parameters"
         for group in groups.scored[:DRAWN]
     )
-    return figure(
-        draw, name, f"{groups.split} {in_words(groups.metric)} against cost: {listing}.", height=4, narrow_height=7
-    )
+    description = f"{groups.split} {metric_in_words(groups.metric)} against cost: {listing}."
+    return figure(draw, name, description, height=4, narrow_height=7)
 
 
 def front(axes: Axes, groups: ComparableGroups, name: str, sign: int) -> None:
@@ -287,7 +286,7 @@ def breakdown(groups: ComparableGroups, kind: str, name: str) -> str:
         f"{group.name}: " + ", ".join(f"{i} {m:.1f}" for i, m in zip(entries, table.mean(axis=0), strict=True))
         for group, _, _, table in tables
     )
-    description = f"{groups.split} {in_words(metric)} by {kind.removeprefix('by_')}. {means}."
+    description = f"{groups.split} {metric_in_words(metric)} by {kind.removeprefix('by_')}. {means}."
     return figure(draw, name, description, narrow_height=4.5)
 
 

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from analysis.report_figures import figure, in_words, legend, style_of, unit
+from analysis.report_figures import figure, legend, metric_in_words, style_of, unit
 from analysis.search_tables import readable
 from analysis.trials import Search, TrialGroup, expected_curve
 from training.trials import Dimension
@@ -62,7 +62,9 @@ def by_hyperparameter(search: Search, name: str) -> str | None:
 
     rows = math.ceil(len(drawn) / ACROSS)
     best = "; ".join(filter(None, (best_in_words(group) for group in search.groups)))
-    description = f"Validation {in_words(search.metric)} of every trial by {listing(drawn)}. The best trials: {best}."
+    description = (
+        f"Validation {metric_in_words(search.metric)} of every trial by {listing(drawn)}. The best trials: {best}."
+    )
     return figure(draw, name, description, height=2.5 * rows, narrow_height=2.4 * len(drawn))
 
 
