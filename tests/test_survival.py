@@ -187,8 +187,8 @@ def test_a_full_disk_ends_a_run_in_a_sentence_and_leaves_its_last_checkpoint(
     assert ended.value.code == 1
     (message,) = [record.message for record in caplog.records if record.levelno == logging.ERROR]
     assert message == (
-        f"error: {tmp_path / 'run' / 'result.json'}: No space left on device. Make room, and go on from the last "
-        f"checkpoint with resume=true."
+        f"error: {tmp_path / 'run' / 'result.json'}: No space left on device. Free space there or "
+        f"make it writable, then continue from the last checkpoint with resume=true."
     )
     launch("sentiment", *files, *ENGINE, "resume=true")
     assert outcome(tmp_path / "run") == outcome(launch("sentiment", *files, *ENGINE, folder="whole"))

@@ -95,7 +95,8 @@ def sentence(error: BaseException, directory: Path) -> str:
         return str(error)
     what = f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror}."
     resumable = error.errno in NO_ROOM and unfinished(directory)
-    return f"{what} Make room, and go on from the last checkpoint with resume=true." if resumable else what
+    advice = "Free space there or make it writable, then continue from the last checkpoint with resume=true."
+    return f"{what} {advice}" if resumable else what
 
 
 def lead(cfg: DictConfig, hydra: HydraConf, directory: Path, processes: Processes) -> float | None:
