@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from conftest import SMALL, options
@@ -187,21 +188,51 @@ def test_a_dry_sweep_lists_and_leaves_nothing(launch: Callable, files: list[str]
 
 
 def test_a_sweep_from_the_command_line(files: list[str], tmp_path: Path) -> None:
-    options = [*SMALL, *files, "cell=rnn,gru", "optimizer.lr=0.01,1e30", "trainer.clip_grad_norm=null"]
+    options = [*SMALL, *files, "cell=rnn,gru", "optimizer.lr=0.01,1e30,-1", "trainer.clip_grad_norm=null"]
     options += [f"hydra.sweep.dir={tmp_path / 'sweep'}", "schedule.warmup=0"]
     done = command("tasks.sentiment", "-m", *options)
-    assert done.returncode == 0, done.stderr
-    lines = re.findall(r"\] (job \d of 4: .+)$", done.stdout, re.MULTILINE)
+    assert done.returncode == 1, done.stderr  # as two jobs failed
+    lines = re.findall(r"\] (job \d of 6: .+)$", done.stdout, re.MULTILINE)
     assert [line.partition(": ")[2].partition(":")[0] for line in lines] == [
-        f"{cell}, lr {rate}" for cell in ("rnn", "gru") for rate in ("0.01", "1e+30")
+        f"{cell}, lr {rate}" for cell in ("rnn", "gru") for rate in ("0.01", "1e+30", "-1")
     ]
-    assert re.fullmatch(r"job 1 of 4: rnn, lr 0.01: accuracy \d+\.\d in \d+ s; about \d+ min left", lines[0])
-    assert re.fullmatch(r"job 4 of 4: gru, lr 1e\+30: diverged in \d+ s", lines[3])
+    assert re.fullmatch(r"job 1 of 6: rnn, lr 0.01: accuracy \d+\.\d in \d+ s; about \d+ min left", lines[0])
+    assert re.match(r"job 5 of 6: gru, lr 1e\+30: diverged in \d+ s", lines[4])
+    assert re.fullmatch(r"job 6 of 6: gru, lr -1: failed in \d+ s", lines[5])
     table = done.stdout.partition("┏")[2].rpartition("Means over seeds")[0]
     assert done.stdout.count("┏") == 1 and table.index("gru, lr 0.01") < table.index("diverged")
     folders = sorted(path for path in (tmp_path / "sweep").iterdir() if path.is_dir())
-    assert [path.name.split("-")[0] for path in folders] == ["gru", "gru", "rnn", "rnn"]
-    assert sorted(map(status, folders)) == ["diverged", "diverged", "ok", "ok"]
+    assert [path.name.split("-")[0] for path in folders] == ["gru"] * 3 + ["rnn"] * 3
+    assert sorted(map(status, folders)) == ["diverged"] * 2 + ["failed"] * 2 + ["ok"] * 2
+    failed = [path.name for path in folders if status(path) == "failed"]
+    assert f"2 failed, for the reason that is in result.json of each folder: {', '.join(failed)}" in done.stdout
+
+
+def test_only_jobs_of_this_sweep_that_failed_end_it_with_an_error(tmp_path: Path) -> None:
+    progress, finished = SweepProgress(), SimpleNamespace(return_value=0.9)
+    progress.on_multirun_start(Job(0, tmp_path / "0", 1).config)
+    now, before = "2999-01-01T00:00:00+00:00", "2001-01-01T00:00:00+00:00"
+    entries = [("ok", now), ("diverged", now), ("running", now), ("failed", before)]
+    for number, (status, started) in enumerate(entries):
+        write_result(tmp_path / str(number), status=status, started=started)
+        returned = SimpleNamespace(return_value=None) if status != "ok" else finished
+        if started == now:
+            progress.on_job_end(Job(number, tmp_path / str(number), 1).config, returned)
+    progress.on_multirun_end(Job(0, tmp_path / "0", 1).config)
+    write_result(tmp_path / "elsewhere", status="out_of_memory", started=now)  # by another process
+    assert progress.failed_jobs(tmp_path) == {tmp_path / "elsewhere"}
+    progress.on_job_end(Job(5, tmp_path / "nothing", 1).config, SimpleNamespace(return_value=None))
+    assert progress.failed_jobs(tmp_path) == {tmp_path / "elsewhere", tmp_path / "nothing"}
+    with pytest.raises(SystemExit) as ended:
+        progress.on_multirun_end(Job(0, tmp_path / "0", 1).config)
+    assert ended.value.code == 1
+
+
+def write_result(folder: Path, **content: str) -> None:
+    folder.mkdir(parents=True)
+    full = {"task": "sentiment", "cell": "gru", "seed": 1, "parameters": 1, "training": {"seconds": 1.0}, **content}
+    scores = {"selection": {"metric": "accuracy", "score": 0.9}, "metrics": {"validation": {"accuracy": 0.9}}}
+    (folder / "result.json").write_text(json.dumps({**full, **scores}))
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,7 @@ def train(cfg: DictConfig, directory: Path, result: Result, processes: Processes
     where = f"{device}, {trainer.precision}, {kernel}" + (f", {processes.size} processes" if processes.size > 1 else "")
     log.info("%s, %s parameters, %s", result.title, f"{parameters:,}", where)
 
+    trainer.check_metric()
     if cfg.resume and not trainer.resume():
         log.info("There is nothing to resume: no earlier run of this config and seed saved a checkpoint.")
     result.began = True

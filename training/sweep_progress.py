@@ -2,6 +2,7 @@
 
 import logging
 import math
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,11 @@ from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from training.folders import read_result
+from training.folders import RESULT, read_result
 
 log = logging.getLogger(__name__)
 
+FAILED = ("failed", "out_of_memory")
 ONE_BY_ONE = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
 
 
@@ -24,6 +26,9 @@ class SweepProgress(Callback):
 
     The jobs are numbered where they run one after another. A job that was finished before takes no time, and does not
     count for the time that is left. What these lines need is imported late, so that no --help waits for it.
+
+    A sweep with failed jobs ends with exit code 1, as a single run does. One that diverged has not failed: that is what
+    its options lead to, and tables count it.
     """
 
     def __init__(self) -> None:
@@ -31,8 +36,11 @@ class SweepProgress(Callback):
         self.varied: list[str] = []
         self.began = 0.0
         self.durations: list[float] = []
+        self.sweep_began = 0.0
+        self.without_score: set[Path] = set()  # folders of jobs of this process
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        self.sweep_began = time.time()
         overrides = list(config.hydra.overrides.task)
         self.varied = varied_keys(overrides, config.hydra.sweeper)
         if config.hydra.launcher._target_ == ONE_BY_ONE:
@@ -47,7 +55,10 @@ class SweepProgress(Callback):
         number = config.hydra.job.get("num")
         if number is None or config.get("sweep") == "dry":
             return
-        result = read_result(Path(config.hydra.runtime.output_dir))
+        folder = Path(config.hydra.runtime.output_dir)
+        if job_return is not None and job_return.return_value is None:
+            self.without_score.add(folder)
+        result = read_result(folder)
         seconds = time.time() - self.began
         skipped = result.get("status") == "ok" and started_at(result) < int(self.began)
         self.durations += [] if skipped else [seconds]
@@ -64,7 +75,23 @@ class SweepProgress(Callback):
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         from training.sweep_table import print_table
 
-        print_table(Path(config.hydra.sweep.dir), self.varied)
+        folder = Path(config.hydra.sweep.dir)
+        print_table(folder, self.varied)
+        if failed := self.failed_jobs(folder):
+            names = ", ".join(sorted(path.name for path in failed))
+            log.error("%d failed, for the reason that is in result.json of each folder: %s", len(failed), names)
+            sys.exit(1)
+
+    def failed_jobs(self, folder: Path) -> set[Path]:
+        """The folders of the jobs of this sweep that failed, also in other processes; not those of earlier starts."""
+        from training.sweep_table import started_at
+
+        failed = {path for path in self.without_score if read_result(path).get("status", "failed") in FAILED}
+        for path in folder.glob(f"*/{RESULT}"):
+            result = read_result(path.parent)
+            if result.get("status") in FAILED and "started" in result and started_at(result) >= int(self.sweep_began):
+                failed.add(path.parent)
+        return failed
 
 
 def varied_keys(overrides: list[str], sweeper: DictConfig) -> list[str]:

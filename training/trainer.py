@@ -15,7 +15,7 @@ from torch.nn.utils import clip_grad_norm_
 from torch.optim.swa_utils import AveragedModel
 
 from data.batch import Batch
-from data.corpus import Batches, Corpus
+from data.corpus import Batches, Corpus, Split
 from data.errors import InputError
 from data.writing import write_json_lines
 from training.checkpoint import load_checkpoint, load_weights, save_checkpoint, save_weights
@@ -182,8 +182,7 @@ class Trainer:
         """Score an epoch, and write it all to disk; the checkpoint last, so that it is never ahead."""
         started = time.perf_counter()
         scores = self.score("validation")
-        numbers = {name: score for name, score in scores.items() if isinstance(score, (int, float))}
-        row = {"epoch": self.progress.epoch + 1, **trained, "validation": numbers}
+        row = {"epoch": self.progress.epoch + 1, **trained, "validation": numbers(scores)}
         if constant([*self.history, row], self.metrics):
             row[LOSS] = self.validation_loss()
         self.history.append(row)
@@ -394,19 +393,30 @@ class Trainer:
         """The weights that are scored and kept: the average, where there is one."""
         return self.model if self.average is None else cast(TaskModel, self.average.module)
 
+    def check_metric(self) -> None:
+        """Refuse a metric that the task does not have before the first epoch, by scores of the untrained model.
+
+        As some scores are those of certain examples only, all are scored where the first few lack the metric.
+        """
+        split = self.corpus.splits["validation"]
+        few = Split.of([split.examples[row] for row in range(min(8, len(split)))], self.corpus.codec)
+        if self.metric in numbers(self.evaluation.score(self.predictions(few, greedy=True), few.examples)):
+            return
+        scores = numbers(self.score("validation"))
+        if self.metric not in scores:
+            raise InputError(f"trainer.metric={self.metric}: choose one of {', '.join(scores)}.")
+
     def score(self, split: str) -> dict[str, Any]:
         """Scores of a split, by greedy predictions."""
-        hypotheses = self.predict(split, greedy=True)
-        scores = self.evaluation.score(hypotheses, self.corpus.splits[split].examples)
-        numbers = [name for name, score in scores.items() if isinstance(score, (int, float))]
-        if self.metric not in numbers:
-            raise InputError(f"trainer.metric={self.metric}: choose one of {', '.join(numbers)}.")
-        return scores
+        return self.evaluation.score(self.predict(split, greedy=True), self.corpus.splits[split].examples)
 
     def predict(self, split: str, greedy: bool = False) -> list[Any]:
         """The predictions for every example of a split, in its order, by the weights that are kept."""
+        return self.predictions(self.corpus.splits[split], greedy)
+
+    def predictions(self, split: Split[Any], greedy: bool) -> list[Any]:
         how = (self.device, self.precision, self.batch_tokens, self.batch_sentences)
-        return predict_split(self.evaluated, self.corpus.codec, self.corpus.splits[split], *how, greedy=greedy)
+        return predict_split(self.evaluated, self.corpus.codec, split, *how, greedy=greedy)
 
     def save(self) -> None:
         """Save a checkpoint: everything that the rest of the training depends on."""
@@ -483,6 +493,11 @@ def check_positive(trainer: Trainer, *names: str) -> None:
     for name in names:
         if (value := getattr(trainer, name)) is not None and not value > 0:
             raise InputError(f"trainer.{name}={value}: give a number greater than 0, or null.")
+
+
+def numbers(scores: dict[str, Any]) -> dict[str, float]:
+    """The scores that are plain numbers; the others are tables and signatures."""
+    return {name: score for name, score in scores.items() if isinstance(score, (int, float))}
 
 
 def first_not_finite(model: nn.Module) -> str | None:
