@@ -32,6 +32,14 @@ class CharacterEncoder(nn.Module, ABC):
         super().__init__()
         self.num_characters, self.unknown_id, self.output_size = num_characters, unknown_id, output_size
 
+    def check_output(self, features: int) -> None:
+        """Raise ValueError where the vectors cannot be added to word vectors of so many features."""
+        if features != self.output_size:
+            raise ValueError(
+                f"Vectors of spellings with output_size={self.output_size} cannot be added to embeddings of {features} "
+                f"features."
+            )
+
     @abstractmethod
     def forward(self, characters: Tensor, mask: Tensor) -> Tensor: ...
 
@@ -93,6 +101,7 @@ class RecurrentFeatures(CharacterFeatures):
 
     def __init__(self, embedding_size: int, encoder: Encoder) -> None:
         super().__init__()
+        encoder.check_input(embedding_size)
         self.encoder, self.output_size = encoder, encoder.output_size
 
     def forward(self, inputs: Tensor, mask: Tensor) -> Tensor:
@@ -212,6 +221,8 @@ class SummedCharacters(CharacterEncoder):
     ) -> None:
         super().__init__(num_characters, unknown_id, output_size)
         self.parts = nn.ModuleList(part(num_characters, unknown_id) for part in (first, second))
+        for part in self.parts:
+            cast(CharacterEncoder, part).check_output(output_size)
 
     def forward(self, characters: Tensor, mask: Tensor) -> Tensor:
         first, second = (part(characters, mask) for part in self.parts)

@@ -50,7 +50,8 @@ class Encoder(nn.Module):
         if num_layers < 1:
             raise ValueError(f"An encoder has at least one layer, not {num_layers}.")
         self.directions = (reverse, not reverse)[: 2 if bidirectional else 1]  # true: from right to left
-        self.hidden_size, self.output_size = hidden_size, len(self.directions) * hidden_size
+        self.input_size, self.hidden_size = input_size, hidden_size
+        self.output_size = len(self.directions) * hidden_size
         sizes = [input_size] + [self.output_size] * (num_layers - 1)
         self.layers = nn.ModuleList(
             nn.ModuleList(
@@ -61,7 +62,13 @@ class Encoder(nn.Module):
         self.norms = nn.ModuleList(nn.LayerNorm(self.output_size) for _ in sizes[1:]) if layer_norm else None
         self.dropout, self.residual = LockedDropout(dropout), residual
 
+    def check_input(self, features: int) -> None:
+        """Raise ValueError for inputs of another number of features: not every kernel checks it."""
+        if features != self.input_size:
+            raise ValueError(f"An encoder with input_size={self.input_size} cannot read inputs of {features} features.")
+
     def forward(self, inputs: Tensor, mask: Tensor) -> Encoding:
+        self.check_input(inputs.shape[-1])
         encoding = self.run_layer(0, inputs, mask)
         for depth in range(1, len(self.layers)):
             below = encoding

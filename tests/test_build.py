@@ -198,7 +198,7 @@ def test_what_suits_a_place(target: Any, expected: Any, is_partial: bool, right:
 def test_types_are_described_in_words() -> None:
     assert description(int | None) == "a whole number or null"
     assert description(Callable[..., Cell]) == "Cell with _partial_: true"
-    assert description(Codec[Any]) == "Codec" and description(tuple[int, int]) == "tuple"
+    assert description(Codec[Any]) == "Codec" and description(tuple[int, int]) == "a list of 2 values"
 
 
 def test_a_partial_part_is_given_the_rest_later() -> None:

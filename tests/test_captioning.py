@@ -130,7 +130,7 @@ def test_scenes_are_written_as_a_folder_that_can_be_read(tmp_path: Path, capsys:
         assert ended.value.code == 2 and capsys.readouterr().err.startswith("error: ")
 
 
-@pytest.mark.parametrize("override", ["data.image_size=8", "data.captions=0", "data.sizes.train=-1"])
+@pytest.mark.parametrize("override", ["data.image_size=8", "data.captions=0"])
 def test_scenes_that_cannot_be_generated_are_refused(composed: Callable, override: str) -> None:
     with pytest.raises(InputError, match=override.replace(".", r"\.")):
         build(composed("captioning", override).data).read_split("train")

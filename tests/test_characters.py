@@ -1,10 +1,12 @@
 """Convolutions over characters: products of the n-grams inside words equal convolutions over padded words."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch import Tensor
 
-from models.characters import ConvolutionalFeatures
+from models.characters import ConvolutionalFeatures, NoCharacters, SummedCharacters
 from models.recurrence import MaxOverTime, pack_steps
 
 LENGTHS = [3, 0, 9, 1, 6]
@@ -49,3 +51,11 @@ def test_only_ngrams_inside_words_are_computed(monkeypatch: pytest.MonkeyPatch) 
 def test_a_batch_without_characters_has_zeros() -> None:
     features = ConvolutionalFeatures(5, widths=[2, 3], filters=4)
     assert features(torch.zeros(2, 1, 5), torch.zeros(2, 1, dtype=torch.bool)).eq(0).all()
+
+
+def test_vectors_of_another_size_are_not_added() -> None:
+    """A sum would repeat a vector of one feature without a word."""
+    no_characters, wide = partial(NoCharacters, output_size=1), partial(NoCharacters, output_size=4)
+    with pytest.raises(ValueError, match=r"output_size=1 cannot be added to embeddings of 4 features\."):
+        SummedCharacters(10, 1, 4, wide, no_characters)
+    assert SummedCharacters(10, 1, 4, wide, wide)(torch.ones(2, 3).long(), torch.ones(2, 3).bool()).shape == (2, 4)

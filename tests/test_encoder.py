@@ -40,6 +40,11 @@ def test_layers_are_stacked_and_directions_concatenated(inputs: torch.Tensor) ->
     assert outputs.shape == (3, 6, model.output_size) == (3, 6, 8)
 
 
+def test_inputs_of_another_size_are_refused_before_any_kernel_sees_them(inputs: torch.Tensor) -> None:
+    with pytest.raises(ValueError, match=r"An encoder with input_size=3 cannot read inputs of 2 features\."):
+        encoder()(inputs[..., :2], MASK)
+
+
 def test_reverse_reads_the_reversed_sentence(inputs: torch.Tensor) -> None:
     forward, reverse = (encoder(bidirectional=False, num_layers=1, reverse=flag) for flag in (False, True))
     read = reverse(inputs, MASK)

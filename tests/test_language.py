@@ -6,6 +6,7 @@ import math
 import re
 import tracemalloc
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -694,6 +695,23 @@ def test_one_config_reads_the_language_as_every_kind_of_example(example_type: ty
     assert {type(example) for example in examples} == {example_type}
     with pytest.raises(InputError, match="and this task needs tuple rows"):
         reader.for_examples(tuple)
+
+
+@pytest.mark.parametrize("task", ["sentiment", "memory", "captioning"])
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("data.sizes.test=-1", "data.sizes.test=-1: give 0 to 10,000,000 examples."),
+        ("data.sizes.train=1000000000000", "data.sizes.train=1000000000000: give 0 to"),
+        ("+data.sizes.dev=5", "data.sizes.dev: give a size for each of train, validation, test, and for nothing else."),
+        ("~data.sizes.test", "data.sizes.test: give a size for each"),
+    ],
+)
+def test_sizes_of_generated_splits_that_cannot_be_are_refused(
+    composed: Callable, task: str, override: str, message: str
+) -> None:
+    with pytest.raises(InputError, match=re.escape(message)):
+        build(composed(task, override).data)
 
 
 def test_sentence_pairs_have_a_direction() -> None:

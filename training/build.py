@@ -25,7 +25,7 @@ CONF = Path(__file__).parents[1] / "conf"
 ALLOWED_PREFIXES = ("data.", "models.", "training.", "tasks.", "torch.optim.")
 RESERVED = ("_target_", "_partial_")
 PLAIN = {int: "a whole number", float: "a number", bool: "true or false", str: "a word", NoneType: "null"}
-AT_LEAST_ONE = ("embedding_size", "hidden_size", "filters", "buckets", "widths")
+AT_LEAST_ONE = ("embedding_size", "input_size", "hidden_size", "filters", "buckets", "widths")
 NOT_NEGATIVE = ("seed", "rare_word_dropout")
 RATES = ("word_dropout", "label_smoothing")  # at least 0 and less than 1
 LARGEST = {
@@ -233,11 +233,18 @@ def has_target(value: Any) -> bool:
 
 def description(hint: Any) -> str:
     """A type in words."""
-    if get_origin(hint) in (Union, UnionType):
-        return " or ".join(dict.fromkeys(map(description, get_args(hint))))
-    if get_origin(hint) is Callable:
-        return f"{description(get_args(hint)[-1])} with _partial_: true"
-    return PLAIN.get(hint) or str(getattr(get_origin(hint) or hint, "__name__", hint))
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        return " or ".join(
+            dict.fromkeys(description(kind) for kind in inner if getattr(kind, "__name__", "") != "Tensor")
+        )
+    if origin is Callable:
+        return f"{description(inner[-1])} with _partial_: true"
+    if origin is tuple and Ellipsis not in inner:
+        return f"a list of {len(inner)} values"
+    if isinstance(origin, type) and issubclass(origin, Mapping | Sequence):
+        return "a section with keys" if issubclass(origin, Mapping) else "a list"
+    return PLAIN.get(hint) or str(getattr(origin or hint, "__name__", hint))
 
 
 def argument_types(target: Any) -> dict[str, Any]:

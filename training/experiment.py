@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +52,9 @@ def resolved(cfg: DictConfig) -> DictConfig:
     """
     if cfg.get("test") is None:
         OmegaConf.update(cfg, "test", True, force_add=True)
-    types = {"seed": int, "device": str, "resume": bool, "test": bool, "data_cache": str | None}
-    check_types(cfg, {**types, "threads": int if cfg.threads != "auto" else str})
+    types = {"seed": int, "device": str, "resume": bool, "test": bool, "baselines": bool, "data_cache": str | None}
+    threads = int if cfg.threads != "auto" else str
+    check_types(cfg, {**types, "threads": threads, "reference_cell": str, "split": Mapping[str, object]})
     if cfg.threads != "auto":
         if cfg.threads < 1:
             raise InputError(f"threads={cfg.threads}: give auto, or at least 1.")

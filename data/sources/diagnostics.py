@@ -11,6 +11,7 @@ from data.corpus import DatasetReader
 from data.errors import InputError
 from data.memory import BLANK, NO_TARGET, MemorySequence
 from data.sources.language.splitmix import SplitMix64
+from data.sources.sizes import check_sizes
 
 DELIMITER = "|"
 Permutation = tuple[int, ...]
@@ -38,6 +39,7 @@ class Diagnostic(DatasetReader[MemorySequence]):
     seed: int
 
     def __post_init__(self) -> None:
+        check_sizes(self.sizes)
         if self.min_length < self.shortest:
             raise InputError(f"data.min_length={self.min_length}: {self.name} needs at least {self.shortest} tokens.")
         for name in ("length", "test_length"):

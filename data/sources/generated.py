@@ -12,6 +12,7 @@ from data.corpus import DatasetReader
 from data.errors import InputError
 from data.sources.language import Sentence, sentences
 from data.sources.language.splitmix import SplitMix64
+from data.sources.sizes import check_sizes
 from data.tagging import TaggedSentence
 from data.tokenizers import WordTokenizer
 from data.translation import SentencePair
@@ -52,6 +53,7 @@ class GeneratedLanguage(DatasetReader[Any]):
     example_type: type = field(init=False, default=LabelledText)
 
     def __post_init__(self) -> None:
+        check_sizes(self.sizes)
         if {self.source, self.target} != set(LANGUAGES):
             raise InputError(
                 f"data.source={self.source} data.target={self.target}: the two languages are {' and '.join(LANGUAGES)}."

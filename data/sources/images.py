@@ -13,6 +13,7 @@ from data.errors import InputError, first_line, shorten
 from data.sources.files import TableReader
 from data.sources.hub import HubReader, LoadedTable
 from data.sources.scenes import captions, draw, facts, scenes
+from data.sources.sizes import check_sizes
 from data.sources.tables import Row, read_table, valid_unicode
 
 
@@ -40,6 +41,7 @@ class GeneratedScenes(DatasetReader[CaptionedImage]):
     example_type = CaptionedImage
 
     def __post_init__(self) -> None:
+        check_sizes(self.sizes)
         if not 16 <= self.image_size <= 1024:
             raise InputError(f"data.image_size={self.image_size}: give 16 to 1024 pixels.")
         if self.captions < 1:

@@ -46,6 +46,7 @@ class Forecaster(TaskModel):
         super().__init__()
         self.input, self.dropout = nn.Linear(num_inputs, embedding_size), LockedDropout(dropout)
         self.encoder, self.quantiles = encoder, tuple(quantiles)
+        encoder.check_input(embedding_size)
         memory, sizes = encoder.output_size, (num_known, num_channels, len(quantiles))
         if decoder is None:
             self.forecasts: Forecasts = AllAtOnce(memory, *sizes, horizon, num_features, dropout)

@@ -40,6 +40,7 @@ class MemoryModel(TaskModel):
         self.embedding = TokenEmbedding(vocab_size, embedding_size, dropout, 0.0, UNK)
         self.value = nn.Linear(1, embedding_size, bias=False)
         self.encoder = encoder
+        encoder.check_input(embedding_size)
         self.dropout = Dropout(dropout)
         self.readout = readout(encoder.output_size, num_outputs)
 

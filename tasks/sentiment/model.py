@@ -57,11 +57,14 @@ class SentimentClassifier(TaskModel):
         self.embedding = TokenEmbedding(vocab_size, embedding_size, 0.0, word_dropout, UNK)
         self.embedding_dropout = LockedDropout(dropout)
         self.encoder = encoder
+        encoder.check_input(embedding_size)
         self.pooling = pooling(encoder.output_size)
         self.dropout = Dropout(dropout)
         self.output = nn.Linear(self.pooling.output_size, num_labels)
         self.label_smoothing = label_smoothing
         self.characters = None if characters is None or num_characters is None else characters(num_characters, UNK)
+        if self.characters is not None:
+            self.characters.check_output(embedding_size)
 
     def embed(self, batch: Batch) -> Tensor:
         """The vectors of all words, from embeddings and, with ``characters``, from their spelling: [B, T, E]."""

@@ -45,8 +45,10 @@ class Tagger(TaskModel):
         super().__init__()
         self.embedding = TokenEmbedding(vocab_size, embedding_size, 0.0, rare_word_dropout, UNK)
         self.characters = characters(num_characters, UNK)
+        self.characters.check_output(embedding_size)
         self.embedding_dropout = LockedDropout(dropout)
         self.encoder = encoder
+        encoder.check_input(embedding_size)
         self.dropout = LockedDropout(dropout)
         self.output = nn.Linear(encoder.output_size, num_tags)
         self.head = head(num_tags)

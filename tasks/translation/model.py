@@ -47,6 +47,7 @@ class Translator(EncoderDecoderModel):
         super().__init__()
         self.embedding = TokenEmbedding(source_vocab_size, embedding_size, dropout, word_dropout, UNK)
         self.encoder = encoder
+        encoder.check_input(embedding_size)
         target = TokenEmbedding(target_vocab_size, embedding_size, dropout, word_dropout, UNK)
         if shared_embedding:
             target.vectors = self.embedding.vectors
