@@ -23,7 +23,7 @@ from data.writing import write_json, write_text
 
 
 def compare(options: argparse.Namespace) -> None:
-    """Read, compare, print and write as the command line asks."""
+    """Read, compare, write as the command line asks, and print."""
     found = find_records(options.folders)
     if not found.records:
         problems = "".join(f"\n  {problem}" for problem in found.problems)
@@ -31,8 +31,6 @@ def compare(options: argparse.Namespace) -> None:
     by = [key for key in options.by.split(",") if key]
     ranked, runs = searches(found.records), [record for record in found.records if not is_trial(record)]
     compared = [Comparison.of(groups) for groups in group_runs(runs, by, options.split, options.metric)]
-    show_searches(ranked, Console())
-    show(compared, found.problems, Console())
     if options.csv and not compared:
         raise InputError("There are only trials, and no other run to compare: give --trials FILE in place of --csv.")
     if options.csv:
@@ -45,6 +43,8 @@ def compare(options: argparse.Namespace) -> None:
         write_text(options.markdown, searches_markdown(ranked) + as_markdown(compared, found.problems))
     if options.html:
         write_page(options.html, compared, found.problems, ranked, options.command)
+    show_searches(ranked, Console())  # last, as a reader such as head may end before the tables do
+    show(compared, found.problems, Console())
 
 
 def write_page(

@@ -547,3 +547,12 @@ def test_failed_runs_alone_are_shown(tmp_path: Path, capsys: pytest.CaptureFixtu
     main([str(tmp_path)])
     shown = capsys.readouterr().out
     assert "No run has a score." in shown and "seed 1: failed. No such file." in shown
+
+
+def test_a_reader_that_ends_before_the_tables_do_costs_no_file(
+    sweep: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("analysis.compare.show", lambda *arguments: exit(1))  # as Rich does where a pipe is closed
+    with pytest.raises(SystemExit):
+        main([str(sweep), "--markdown", str(tmp_path / "table.md")])
+    assert (tmp_path / "table.md").read_text().startswith("#")
