@@ -8,8 +8,12 @@ class InputError(ValueError):
 
 
 def shorten(value: object, length: int = ECHO) -> str:
-    """An input as messages repeat it: on one line, printable, and cut to ``length`` characters."""
-    text = "".join(character if character.isprintable() else " " for character in str(value)[: length + 1])
+    """An input as messages repeat it: on one line, printable, and cut to ``length`` characters.
+
+    None, True and False are spelled as configs spell them.
+    """
+    spelled = "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    text = "".join(character if character.isprintable() else " " for character in spelled[: length + 1])
     return text if len(text) <= length else f"{text[: length - 1]}…"
 
 

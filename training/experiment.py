@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from data.corpus import Corpus
-from data.errors import InputError
+from data.errors import InputError, shorten
 from data.writing import write_text
 from models.orthogonal import orthogonal_recurrence
 from models.shapes import shapes_only
@@ -42,6 +42,7 @@ from training.trainer import Trainer
 
 log = logging.getLogger(__name__)
 
+SECTIONS = ("data", "codec", "split", "model", "optimizer", "schedule", "trainer", "evaluation")
 SIZES: dict[str, dict[str, int]] = {}  # of corpora that jobs of this process were listed with
 
 
@@ -53,8 +54,10 @@ def resolved(cfg: DictConfig) -> DictConfig:
     if cfg.get("test") is None:
         OmegaConf.update(cfg, "test", True, force_add=True)
     types = {"seed": int, "device": str, "resume": bool, "test": bool, "baselines": bool, "data_cache": str | None}
-    threads = int if cfg.threads != "auto" else str
-    check_types(cfg, {**types, "threads": threads, "reference_cell": str, "split": Mapping[str, object]})
+    check_types(cfg, {**types, "threads": int if cfg.threads != "auto" else str, "reference_cell": str})
+    for section in SECTIONS:
+        if not isinstance(cfg[section], DictConfig):
+            raise InputError(f"{section}={shorten(cfg[section])}: this is a section; give values to its keys.")
     if cfg.threads != "auto":
         if cfg.threads < 1:
             raise InputError(f"threads={cfg.threads}: give auto, or at least 1.")
