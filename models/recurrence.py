@@ -1,16 +1,22 @@
 """A recurrent layer on a CPU: one loop over time for all directions, no padding, weight gradients as one product.
 
+In bf16, products are multiplied in it; sums, states and gates are in fp32.
+
 The tokens of a batch are laid out step by step, the longest sentence first, so that the rows of a step are neighbours
 and a sentence that has ended takes no part. A direction that reads from right to left has its steps in the same place.
 """
 
+import functools
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Step(NamedTuple):
@@ -67,12 +73,22 @@ def pack_steps(lengths: tuple[int, ...], width: int, reverse: tuple[bool, ...]) 
 
 
 class Weights(NamedTuple):
-    """W_ih [D, P, E], W_hh [D, Q, H], b_ih [D, P], b_hh [D, Q]."""
+    """W_ih [D, P, E], W_hh [D, Q, H] in the type that products are multiplied in, b_ih [D, P], b_hh [D, Q]."""
 
     ih: Tensor
     hh: Tensor
     bias_ih: Tensor
     bias_hh: Tensor
+
+    def matrices_in(self, dtype: torch.dtype) -> "Weights":
+        return self._replace(ih=self.ih.to(dtype), hh=self.hh.to(dtype))
+
+
+def add_product(sums: Tensor, rows: Tensor, matrix: Tensor) -> Tensor:
+    """sums += rows @ matrix: [D, n, N], [D, n, K], [D, K, N]; multiplied in the type of the matrix."""
+    if matrix.dtype == sums.dtype:
+        return sums.baddbmm_(rows, matrix)
+    return sums.add_(torch.bmm(rows.to(matrix.dtype), matrix))
 
 
 class Recurrence(Protocol):
@@ -93,16 +109,28 @@ class Recurrence(Protocol):
         """
 
 
+def without_autocast(function: Function) -> Function:
+    """A function in which every product has the type of its factors."""
+
+    @functools.wraps(function)
+    def wrapped(*arguments: Any) -> Any:
+        with torch.autocast("cpu", enabled=False):
+            return function(*arguments)
+
+    return cast(Function, wrapped)
+
+
 class PackedLayer(torch.autograd.Function):
     """(inputs [B, T, E], weights, initial states [D, B, ...]) -> (outputs [B, T, D H], final states [D, B, ...])."""
 
     @staticmethod
+    @without_autocast
     def forward(
-        ctx: Any, recurrence: Recurrence, steps: PackedSteps, inputs: Tensor, *rest: Tensor
+        ctx: Any, recurrence: Recurrence, steps: PackedSteps, dtype: torch.dtype, inputs: Tensor, *rest: Tensor
     ) -> tuple[Tensor, ...]:
-        weights, starts = Weights(*rest[:4]), rest[4:]
-        rows = inputs.flatten(0, 1).index_select(0, steps.packed.flatten()).unflatten(0, steps.packed.shape)
-        gates = torch.baddbmm(recurrence.input_bias(weights).unsqueeze(1), rows, weights.ih.transpose(1, 2))
+        weights, starts = Weights(*rest[:4]).matrices_in(dtype), rest[4:]
+        rows = inputs.to(dtype).flatten(0, 1).index_select(0, steps.packed.flatten()).unflatten(0, steps.packed.shape)
+        gates = input_products(rows, weights.ih.transpose(1, 2), recurrence.input_bias(weights).unsqueeze(1))
         states = [state_buffer(start, steps) for start in starts]
         saved = recurrence.forward(gates, states, weights, steps)
         ctx.recurrence, ctx.steps, ctx.number, ctx.shape = recurrence, steps, len(states), inputs.shape
@@ -113,6 +141,7 @@ class PackedLayer(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
+    @without_autocast
     def backward(ctx: Any, by_outputs: Tensor | None, *by_finals: Tensor | None) -> tuple[Any, ...]:
         recurrence, steps = ctx.recurrence, ctx.steps
         rows, *rest = ctx.saved_tensors
@@ -124,12 +153,13 @@ class PackedLayer(torch.autograd.Function):
             if by_final is not None:
                 gradient.index_add_(1, steps.last, by_final)
         products, ih, hh = recurrence.backward(gradients, list(saved), list(states), weights, steps)
-        before = states[0].index_select(1, steps.before)
-        by_ih, by_hh, biases = products[..., ih], products[..., hh], products.sum(dim=1)
-        by_inputs = input_gradient(by_ih, weights.ih, steps).view(ctx.shape) if ctx.needs_input_grad[2] else None
-        by_weights = by_ih.transpose(1, 2) @ rows, by_hh.transpose(1, 2) @ before, biases[:, ih], biases[:, hh]
+        biases, products = products.sum(dim=1), products.to(rows.dtype)
+        before = states[0].index_select(1, steps.before).to(rows.dtype)
+        by_ih, by_hh = products[..., ih], products[..., hh]
+        by_inputs = input_gradient(by_ih, weights.ih, steps).view(ctx.shape) if ctx.needs_input_grad[3] else None
+        by_matrices = [matrix_gradient(by, read, biases.dtype) for by, read in ((by_ih, rows), (by_hh, before))]
         by_starts = [original_order(gradient, steps) for gradient in gradients]
-        return None, None, by_inputs, *by_weights, *by_starts
+        return None, None, None, by_inputs, *by_matrices, biases[:, ih], biases[:, hh], *by_starts
 
 
 class MaxOverTime(torch.autograd.Function):
@@ -159,6 +189,13 @@ class MaxOverTime(torch.autograd.Function):
         return by_values, None
 
 
+def input_products(rows: Tensor, matrix: Tensor, bias: Tensor) -> Tensor:
+    """rows @ matrix + bias in the type of the bias: [D, N, E], [D, E, P], [D, 1, P] -> [D, N, P]."""
+    if rows.dtype == bias.dtype:
+        return torch.baddbmm(bias, rows, matrix)
+    return torch.add(torch.bmm(rows, matrix), bias)
+
+
 def state_buffer(start: Tensor, steps: PackedSteps) -> Tensor:
     """Initial states [D, B, ...] and room for all others: [D, B + N + 1, ...]."""
     buffer = start.new_empty(len(start), steps.sentences + steps.tokens + 1, start.shape[2])
@@ -185,6 +222,14 @@ def packed_gradient(by_outputs: Tensor, steps: PackedSteps) -> Tensor:
     return gradient
 
 
+def matrix_gradient(by_products: Tensor, factors: Tensor, dtype: torch.dtype) -> Tensor:
+    """That of a matrix, from those of its products with all rows: [D, N, P], [D, N, K] -> [D, P, K]."""
+    if by_products.dtype == dtype:
+        return by_products.transpose(1, 2) @ factors
+    pairs = zip(by_products, factors, strict=True)
+    return torch.stack([by.T @ read for by, read in pairs]).to(dtype)  # in bf16, bmm copies what is not contiguous
+
+
 def input_gradient(by_ih: Tensor, weight: Tensor, steps: PackedSteps) -> Tensor:
     """The sum over directions of their gradients of the inputs: [B T, E]."""
     rows = weight.new_empty(steps.tokens + 1, weight.shape[2])
@@ -203,8 +248,17 @@ def original_order(gradient: Tensor, steps: PackedSteps) -> Tensor:
     return torch.empty_like(gradient[:, : steps.sentences]).index_copy_(1, steps.order, gradient[:, : steps.sentences])
 
 
-def is_supported(inputs: Tensor, weight: Tensor) -> bool:
-    """Whether ``PackedLayer`` computes it: on a CPU in fp32 or fp64, and not while a program is being exported."""
-    tracing = torch.compiler.is_compiling() or torch.compiler.is_exporting() or torch._C._is_tracing()
-    plain = inputs.dtype == weight.dtype in (torch.float32, torch.float64)
-    return inputs.device.type == "cpu" and plain and not torch.is_autocast_enabled("cpu") and not tracing
+def product_type(inputs: Tensor, weight: Tensor) -> torch.dtype | None:
+    """The type in which ``PackedLayer`` multiplies; None where it does not compute a layer.
+
+    It does on a CPU in fp32, fp64 and autocast's bf16, and not while a program is being exported.
+    """
+    if inputs.device.type != "cpu":
+        return None
+    if torch.compiler.is_compiling() or torch.compiler.is_exporting() or torch._C._is_tracing():
+        return None
+    if torch.is_autocast_enabled("cpu"):
+        low = torch.get_autocast_dtype("cpu")
+        known = {torch.float32, torch.bfloat16}
+        return low if low == torch.bfloat16 and weight.dtype == torch.float32 and inputs.dtype in known else None
+    return weight.dtype if inputs.dtype == weight.dtype in (torch.float32, torch.float64) else None

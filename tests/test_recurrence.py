@@ -9,7 +9,7 @@ from torch import Tensor
 from models.cells.base import Cell, FusedCell
 from models.cells.gru import GRUCell
 from models.cells.rnn import RNNCell
-from models.recurrence import pack_steps
+from models.recurrence import pack_steps, product_type
 
 LENGTHS = [4, 0, 9, 1, 9, 3]
 MASK = torch.arange(9) < torch.tensor(LENGTHS)[:, None]
@@ -109,14 +109,32 @@ def test_a_second_derivative_is_refused(make: Callable[[], FusedCell]) -> None:
         gradient.sum().backward()
 
 
-def test_in_bf16_the_kernel_runs(make: Callable[[], FusedCell]) -> None:
-    cell, inputs = make(), torch.randn(6, 9, 7)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_in_bf16_only_products_are_rounded(make: Callable[[], FusedCell], dtype: torch.dtype) -> None:
+    cells = [make(), make()]
+    inputs = torch.randn(6, 9, 7).to(dtype).requires_grad_()
+    sources = [inputs, *(parameter for cell in cells for parameter in cell.parameters())]
+
+    def found(low: bool) -> list[Tensor]:
+        given = inputs if low else inputs.float()
+        with torch.autocast("cpu", torch.bfloat16, enabled=low):
+            results = cells[0].scan_layer(cells, given, MASK, (False, True))
+        assert written_by_hand(results[0]) and {result.dtype for result in results} == {torch.float32}
+        return values_and_gradients(lambda: results, sources)
+
+    rounded, exact = found(low=True), found(low=False)
+    for one, other in zip(rounded, exact, strict=True):
+        assert one.dtype == other.dtype and not torch.equal(one, other)
+        torch.testing.assert_close(one, other, atol=0.02 * float(other.detach().abs().max()), rtol=0.02)
+
+
+def test_other_kinds_of_autocast_are_left_to_the_kernel(make: Callable[[], FusedCell]) -> None:
+    inputs, weight = torch.randn(6, 9, 7), make().linear_hh.weight
+    with torch.autocast("cpu", torch.float16):
+        assert product_type(inputs, weight) is None
     with torch.autocast("cpu", torch.bfloat16):
-        outputs, _ = cell.scan(inputs, MASK)
-    assert not written_by_hand(outputs)
-    torch.testing.assert_close(outputs.float(), cell.scan(inputs, MASK)[0], atol=0.03, rtol=0.03)
-    assert cell.kernel_name(torch.device("cpu"), "bf16") == "ATen"
-    assert cell.kernel_name(torch.device("cpu"), "fp32") == "packed"
+        assert product_type(inputs, weight.double()) is None and product_type(inputs, weight) == torch.bfloat16
+    assert product_type(inputs.double(), weight) is None and product_type(inputs, weight) == torch.float32
 
 
 def test_steps_hold_every_token_once_and_no_padding() -> None:

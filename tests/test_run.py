@@ -207,6 +207,7 @@ def test_a_metric_that_the_task_does_not_give_is_refused_before_the_first_epoch(
         ("split=half", "split=half: this is a section; give values to its keys."),
         ("codec=null", "codec=null: this is a section; give values to its keys."),
         ("reference_cell=7", "reference_cell=7: must be a word."),
+        ("codec.vocab_size=1000000000000", "codec.vocab_size=1000000000000: must be at most 10000000."),
         ("optimizer.betas=0.9", "optimizer.betas=0.9: must be a list of 2 values."),
         ("optimizer.betas=[1,2]", "optimizer: Invalid beta parameter at index 0: 1."),
     ],

@@ -33,6 +33,8 @@ LARGEST = {
     "beam": 1000,
     "max_length_factor": 100,
     "max_length_extra": 10_000,
+    "length_penalty": 100,
+    "vocab_size": 10_000_000,
     "widths": 100,
     "seed": 2**63 - 1,
     "threads": 1024,  # many more end the process

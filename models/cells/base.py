@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from models.padding import last_step, reverse_padded
-from models.recurrence import PackedLayer, Recurrence, Weights, is_supported, pack_steps
+from models.recurrence import PackedLayer, Recurrence, Weights, pack_steps, product_type
 from models.scan import linear_scan
 
 State = tuple[Tensor, ...]  # entries [B, features]; entry 0 is the hidden state [B, H], which all readers use
@@ -165,7 +165,7 @@ class FusedCell(Cell):
         state = self.initial_state(inputs) if state is None else state
         if self.is_packed(inputs):
             outputs, finals = self.packed_scan(
-                [self], inputs, mask, [entry.unsqueeze(0) for entry in state], (reverse,)
+                [self], inputs, mask, [entry.unsqueeze(0).to(self.linear_hh.weight) for entry in state], (reverse,)
             )
             return outputs, tuple(entry.squeeze(0) for entry in finals)
         lengths = mask.sum(dim=1)
@@ -183,13 +183,14 @@ class FusedCell(Cell):
         fused = cast(Sequence[FusedCell], cells)
         if not fused[0].is_packed(inputs):
             return Cell.scan_layer(cells, inputs, mask, reverse)
-        states = [inputs.new_zeros(len(cells), len(inputs), size) for size in cells[0].state_sizes]
+        weight = fused[0].linear_hh.weight
+        states = [weight.new_zeros(len(cells), len(inputs), size) for size in cells[0].state_sizes]
         outputs, finals = fused[0].packed_scan(fused, inputs, mask, states, tuple(reverse))
         return outputs, finals[0].transpose(0, 1).flatten(1)
 
     def is_packed(self, inputs: Tensor) -> bool:
         """Whether ``packed_scan`` is used in place of ``kernel``."""
-        return self.recurrence is not None and is_supported(inputs, self.linear_hh.weight)
+        return self.recurrence is not None and product_type(inputs, self.linear_hh.weight) is not None
 
     @staticmethod
     def packed_scan(
@@ -205,7 +206,8 @@ class FusedCell(Cell):
             torch.stack([first.recurrent_blocks(linear.bias) for linear in hh]),
         )
         steps = pack_steps(tuple(mask.sum(dim=1).tolist()), mask.shape[1], reverse)
-        outputs, *finals = PackedLayer.apply(first.recurrence, steps, inputs, *weights, *states)  # type: ignore[no-untyped-call]
+        how = first.recurrence, steps, product_type(inputs, first.linear_hh.weight)
+        outputs, *finals = PackedLayer.apply(*how, inputs, *weights, *states)  # type: ignore[no-untyped-call]
         return outputs, finals
 
     def input_blocks(self, parameter: Tensor) -> Tensor:
@@ -221,5 +223,5 @@ class FusedCell(Cell):
         return [self.linear_ih.weight, self.linear_hh.weight, self.linear_ih.bias, self.linear_hh.bias]
 
     def kernel_name(self, device: torch.device, precision: str = "fp32") -> str:
-        on_cpu = "packed" if self.recurrence is not None and precision == "fp32" else "ATen"
+        on_cpu = "packed" if self.recurrence is not None else "ATen"
         return {"cuda": "cuDNN", "mps": "MPS"}.get(device.type, on_cpu)

@@ -4,7 +4,9 @@ import torch
 from torch import Tensor
 
 from models.cells.base import FusedCell, State
-from models.recurrence import PackedSteps, Recurrence, Weights
+from models.recurrence import PackedSteps, Recurrence, Weights, add_product
+
+IN_CACHE = 64  # tokens whose gates a core holds close to it
 
 
 class GRURecurrence(Recurrence):
@@ -23,12 +25,13 @@ class GRURecurrence(Recurrence):
         size = h.shape[2]
         r, z, n = gates.split(size, dim=2)
         rz, products = gates[..., : 2 * size], torch.empty_like(n)  # W_hn h + b_hn
-        weight_n, weight_rz = weights.hh.transpose(1, 2).split([size, 2 * size], dim=2)
-        bias_n = weights.bias_hh[:, None, :size]
+        products[:] = weights.bias_hh[:, None, :size]
+        blocks = weights.hh.split([size, 2 * size], dim=1)
+        weight_n, weight_rz = (block.contiguous().transpose(1, 2) for block in blocks)  # else copied in every step
         for now, after, before in steps.steps:
             old, candidate = h[:, before], n[:, now]
-            rz[:, now].baddbmm_(old, weight_rz).sigmoid_()
-            product = torch.baddbmm(bias_n, old, weight_n, out=products[:, now])
+            add_product(rz[:, now], old, weight_rz).sigmoid_()
+            product = add_product(products[:, now], old, weight_n)
             candidate.addcmul_(r[:, now], product).tanh_()
             torch.lerp(candidate, old, z[:, now], out=h[:, after])
         return [gates, products]
@@ -38,20 +41,29 @@ class GRURecurrence(Recurrence):
     ) -> tuple[Tensor, slice, slice]:
         (by_h,), (gates, products), (h,) = gradients, saved, states
         size = h.shape[2]
-        r, z, n = gates.split(size, dim=2)
+        z = gates[..., size : 2 * size]
         factors = gates.new_empty(*gates.shape[:2], 4, size)
-        by_product, by_r, by_z, by_n = factors.unbind(2)
-        torch.addcmul(1 - z, 1 - z, n * n, value=-1, out=by_n)
-        torch.mul(by_n, r, out=by_product)
-        torch.mul(by_product * products, 1 - r, out=by_r)
-        torch.mul(h.index_select(1, steps.before).sub_(n), z - z * z, out=by_z)
+        for first in range(0, steps.tokens, IN_CACHE):
+            rows = slice(first, first + IN_CACHE)
+            before = h.index_select(1, steps.before[rows])
+            self.write_factors(factors[:, rows], gates[:, rows], products[:, rows], before)
         flat = factors.flatten(2)
         by_hh = flat[..., : 3 * size]
         for now, after, before in reversed(steps.steps):
             gradient = by_h[:, after]
             factors[:, now].mul_(gradient.unsqueeze(2))
-            by_h[:, before].addcmul_(gradient, z[:, now]).baddbmm_(by_hh[:, now], weights.hh)
+            add_product(by_h[:, before].addcmul_(gradient, z[:, now]), by_hh[:, now], weights.hh)
         return flat, slice(size, None), slice(None, 3 * size)
+
+    @staticmethod
+    def write_factors(factors: Tensor, gates: Tensor, products: Tensor, before: Tensor) -> None:
+        """By what g is multiplied, from [D, n, 3 H], [D, n, H] and h [D, n, H], which is overwritten: [D, n, 4, H]."""
+        r, z, n = gates.chunk(3, dim=2)
+        by_product, by_r, by_z, by_n = factors.unbind(2)
+        torch.addcmul(1 - z, 1 - z, n * n, value=-1, out=by_n)
+        torch.mul(by_n, r, out=by_product)
+        torch.mul(by_product * products, 1 - r, out=by_r)
+        torch.mul(before.sub_(n), z - z * z, out=by_z)
 
 
 class GRUCell(FusedCell):

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from models.cells.base import FusedCell, State
-from models.recurrence import PackedSteps, Recurrence, Weights
+from models.recurrence import PackedSteps, Recurrence, Weights, add_product
 
 
 class RNNRecurrence(Recurrence):
@@ -26,7 +26,7 @@ class RNNRecurrence(Recurrence):
         weight = weights.hh.transpose(1, 2)
         h[:, steps.sentences : -1] = gates
         for _, after, before in steps.steps:
-            activate(h[:, after].baddbmm_(h[:, before], weight))
+            activate(add_product(h[:, after], h[:, before], weight))
         return []
 
     def backward(
@@ -37,7 +37,7 @@ class RNNRecurrence(Recurrence):
         factors = 1 - new * new if self.activation == "tanh" else (new > 0).to(new.dtype)
         for now, after, before in reversed(steps.steps):
             products = factors[:, now].mul_(by_h[:, after])
-            by_h[:, before].baddbmm_(products, weights.hh)
+            add_product(by_h[:, before], products, weights.hh)
         return factors, slice(None), slice(None)
 
 
