@@ -25,15 +25,20 @@ CONF = Path(__file__).parents[1] / "conf"
 ALLOWED_PREFIXES = ("data.", "models.", "training.", "tasks.", "torch.optim.")
 RESERVED = ("_target_", "_partial_")
 PLAIN = {int: "a whole number", float: "a number", bool: "true or false", str: "a word", NoneType: "null"}
-AT_LEAST_ONE = ("embedding_size", "input_size", "hidden_size", "filters", "buckets", "widths")
-NOT_NEGATIVE = ("seed", "rare_word_dropout")
-RATES = ("word_dropout", "label_smoothing")  # at least 0 and less than 1
+SIZES = ("embedding_size", "input_size", "hidden_size", "num_features", "filters", "buckets", "widths", "groups")
+AT_LEAST_ONE = (*SIZES, "number", "length")
+NOT_NEGATIVE = ("seed", "rare_word_dropout", "min_count", "sampling_alpha", "noise", "shifts", "word_loss")
+RATES = ("word_dropout", "ngram_dropout", "character_dropout", "label_smoothing", "missing")  # from 0 to less than 1
 LARGEST = {
     "num_layers": 100,
     "beam": 1000,
     "max_length_factor": 100,
     "max_length_extra": 10_000,
     "length_penalty": 100,
+    "sampling_alpha": 1,
+    "length": 1_000_000,
+    "test_length": 1_000_000,
+    "number": 1_000_000,
     "vocab_size": 10_000_000,
     "widths": 100,
     "seed": 2**63 - 1,

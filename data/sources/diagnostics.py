@@ -13,7 +13,6 @@ from data.memory import BLANK, NO_TARGET, MemorySequence
 from data.sources.language.splitmix import SplitMix64
 from data.sources.sizes import check_sizes
 
-LONGEST = 1_000_000  # tokens of a sequence
 DELIMITER = "|"
 Permutation = tuple[int, ...]
 
@@ -44,8 +43,6 @@ class Diagnostic(DatasetReader[MemorySequence]):
         if self.min_length < self.shortest:
             raise InputError(f"data.min_length={self.min_length}: {self.name} needs at least {self.shortest} tokens.")
         for name in ("length", "test_length"):
-            if getattr(self, name) > LONGEST:
-                raise InputError(f"data.{name}={getattr(self, name)}: must be at most {LONGEST}.")
             if (length := getattr(self, name)) < self.min_length:
                 raise InputError(f"data.{name}={length}: must be at least data.min_length={self.min_length}.")
 

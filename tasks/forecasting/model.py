@@ -44,6 +44,8 @@ class Forecaster(TaskModel):
         decoder: Callable[..., Decoder] | None = None,
     ) -> None:
         super().__init__()
+        if not quantiles or list(quantiles) != sorted({level for level in quantiles if 0 < level < 1}):
+            raise ValueError(f"quantiles={list(quantiles)}: give levels between 0 and 1, from low to high.")
         self.input, self.dropout = nn.Linear(num_inputs, embedding_size), LockedDropout(dropout)
         self.encoder, self.quantiles = encoder, tuple(quantiles)
         encoder.check_input(embedding_size)
