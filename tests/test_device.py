@@ -1,12 +1,17 @@
 """Devices: CUDA is asked for deterministic kernels, and what a machine lacks is reported."""
 
 import os
+import platform
+import resource
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from conftest import ROOT
 
 from data.errors import InputError
 from training import device
@@ -75,6 +80,7 @@ def test_memory_errors_of_the_processor_are_memory_errors() -> None:
 @pytest.mark.skipif(not (device.PROCESS / "clear_refs").exists(), reason="needs Linux")
 def test_peak_memory_counts_from_its_reset() -> None:
     cpu = torch.device("cpu")
+    device.keep_freed_memory()  # what a run does, and a run after it in the same process is not charged for
     large = np.ones(200_000_000, dtype=np.uint8)
     del large
     before = device.peak_memory_mb(cpu)
@@ -93,3 +99,37 @@ def test_peak_memory_is_measured_without_linux_too(
     device.reset_peak_memory(torch.device("cpu"))
     (tmp_path / "status").write_text("VmPeak: 1 kB\n")
     assert device.peak_memory_mb(torch.device("cpu")) > 50
+
+
+FREE = """
+import sys
+
+import numpy as np
+
+from training.device import keep_freed_memory
+
+def pages():
+    return int(open("/proc/self/statm").read().split()[1])
+
+keep_freed_memory()
+before = pages()
+array = np.ones(2**23)
+del array
+print(pages() - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other allocators are left as they are")
+@pytest.mark.parametrize("variables, kept", [({}, True), ({"MALLOC_ARENA_MAX": "2"}, False)])
+def test_freed_memory_is_kept_unless_the_environment_chooses(variables: dict[str, str], kept: bool) -> None:
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith(("MALLOC_", "LD_PRELOAD"))}
+    done = subprocess.run(
+        [sys.executable, "-c", FREE],
+        cwd=ROOT,
+        env={**inherited, **variables},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    pages = 2**23 * 8 // resource.getpagesize()
+    assert (int(done.stdout) > 0.9 * pages) is kept

@@ -1,6 +1,7 @@
 """Which device and which precision a run uses, and how it keeps to one seed."""
 
 import contextlib
+import ctypes
 import os
 import platform
 import re
@@ -13,6 +14,7 @@ import torch
 from data.errors import InputError
 
 PROCESS = Path("/proc/self")  # of Linux
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of glibc's malloc.h
 
 
 def choose_device(name: str) -> torch.device:
@@ -65,6 +67,22 @@ def limit_kernel_cache() -> None:
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
 
 
+def keep_freed_memory() -> None:
+    """Let glibc reuse large buffers that were freed: it returns them to the system, and every step waits for new pages.
+
+    Where the environment chooses how memory is allocated (``MALLOC_...``, ``LD_PRELOAD``), nothing changes.
+    """
+    chosen = any(name.startswith("MALLOC_") or name == "LD_PRELOAD" for name in os.environ)
+    if not chosen and has_glibc():
+        libc = ctypes.CDLL(None)
+        libc.mallopt(M_MMAP_MAX, 0)
+        libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+
+
+def has_glibc() -> bool:
+    return platform.libc_ver()[0] == "glibc"
+
+
 def use_deterministic_kernels(device: torch.device) -> None:
     """Ask CUDA for kernels that give the same bits twice; those of the processor do."""
     if device.type == "cuda":
@@ -80,6 +98,8 @@ def reset_peak_memory(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         return
+    if has_glibc():
+        ctypes.CDLL(None).malloc_trim(0)  # gives back what earlier runs have freed
     with contextlib.suppress(OSError):
         (PROCESS / "clear_refs").write_text("5")
 

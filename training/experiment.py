@@ -22,6 +22,7 @@ from training.checksums import write_checksums
 from training.device import (
     choose_device,
     choose_precision,
+    keep_freed_memory,
     limit_kernel_cache,
     peak_memory_mb,
     reset_peak_memory,
@@ -101,6 +102,7 @@ def prepared(cfg: DictConfig, directory: Path, processes: Processes) -> tuple[Di
     """The config with what its data decide, the trainer that it names, and the entry ``data`` of a result."""
     device = processes.device(choose_device(cfg.device))
     limit_kernel_cache()
+    keep_freed_memory()
     use_deterministic_kernels(device)
     reset_peak_memory(device)
     torch.manual_seed(cfg.seed)
