@@ -9,6 +9,7 @@ encoder      every cell's encoder, 256 -> 2 layers x 2 directions x 256, forward
              its own product, and how many times as fast as torch.nn on packed input it is
 scaling      its cost by length, number of sentences and hidden size
 steps        training steps by share of time
+seeds        one layer of four seeds with batched products, beside the four one after another
 loss         the suite's cross-entropy of an output layer beside torch's, by size of the vocabulary
 prediction   sentences a second: alone, in batches, and greedy; translation searches with beam 5
 startup      seconds of a process: --help, imports, and with --run an answer
@@ -32,7 +33,7 @@ from rich.console import Console
 from rich.table import Table
 
 from analysis.command import command_parser, run_command
-from analysis.speed_encoders import cell_names, encoder_rows, limit_rows, scaling_rows
+from analysis.speed_encoders import cell_names, encoder_rows, limit_rows, scaling_rows, seed_rows
 from analysis.speed_steps import FOLDERS, TASKS, loss_rows, prediction_rows, startup_rows, step_rows, throughput
 from analysis.timing import Now
 from data.errors import InputError
@@ -40,7 +41,7 @@ from data.writing import write_json
 from training.device import processor_name
 from training.plots import save
 
-PARTS = ("limit", "encoder", "scaling", "steps", "loss", "prediction", "startup")
+PARTS = ("limit", "encoder", "scaling", "seeds", "steps", "loss", "prediction", "startup")
 DEFAULT_CELLS = ("rnn", "gru", "lstm")
 
 Rows = list[dict[str, Any]]
@@ -108,7 +109,7 @@ def rows(part: str, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     if part == "prediction":
         sets = sets if options.data else one_of_each_task(sets)
         return prediction_rows(cells, sets, options.data, min(3, options.rounds))
-    measure = {"limit": limit_rows, "encoder": encoder_rows, "scaling": scaling_rows}[part]
+    measure = {"limit": limit_rows, "encoder": encoder_rows, "scaling": scaling_rows, "seeds": seed_rows}[part]
     return measure(cells, sets, options.size, options.rounds)
 
 

@@ -1,9 +1,10 @@
 """How fast encoders are: as a share of the machine's own matrix rate, and beside torch.nn on packed input."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -28,6 +29,7 @@ LENGTHS = {
 }
 BATCH_TOKENS = {"sst2": 4096, "ewt": 500, "multi30k": 1024, "imdb": 4096}  # of one side, as in their experiments
 PACKED = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
+SEEDS = 4
 BATCHES = 3  # that are timed together
 
 
@@ -173,6 +175,29 @@ def limit_rows(cells: list[str], sets: list[str], size: int, rounds: int) -> Ite
         for blocks in (1, 3, 4):
             rates = matrix_rates(rows, size, blocks * size, rounds)
             yield {"lengths": name, "product": f"{rows} x {size} x {blocks * size}"} | rates
+
+
+def seed_rows(cells: list[str], sets: list[str], size: int, rounds: int) -> Iterator[dict[str, Any]]:
+    """One layer of several seeds as one loop of batched products, beside the layers one after another."""
+    for cell, name in itertools.product(cells, sets):
+        given = [padded(each, size) for each in batches(drawn_lengths(name), BATCH_TOKENS[name])[:1]]
+        layers = [layer_of(make_encoder(cell, size)) for _ in range(SEEDS)]
+        ways = {run: partial(forward_backward, partial(run, layers), given) for run in (one_by_one, at_once)}
+        apart, together = side_by_side({run.__name__: way for run, way in ways.items()}, rounds).values()
+        found = {"cell": cell, "lengths": name, "rows": len(given[0][0]), "seeds": SEEDS}
+        yield found | {"times_as_fast": apart.median / together.median}
+
+
+def one_by_one(layers: list[list[Cell]], inputs: Tensor, mask: Tensor) -> Tensor:
+    return torch.stack([cells[0].scan_layer(cells, inputs, mask, (False, True))[0] for cells in layers])
+
+
+def at_once(layers: list[list[Cell]], inputs: Tensor, mask: Tensor) -> Tensor:
+    return layers[0][0].scan_layer(list(itertools.chain(*layers)), inputs, mask, (False, True) * len(layers))[0]
+
+
+def layer_of(encoder: Encoder) -> list[Cell]:
+    return list(cast(Iterable[Cell], encoder.layers[0]))
 
 
 def scaling_rows(cells: list[str], sets: list[str], size: int, rounds: int) -> Iterator[dict[str, Any]]:

@@ -138,6 +138,7 @@ def test_what_no_model_needs_is_refused_before_memory_is_taken(cfg: DictConfig, 
         ("forecasting", "data.missing", 1, "must be less than 1"),
         ("forecasting", "model.num_features", 0, "must be at least 1"),
         ("captioning", "model.encoder.groups", -1, "must be at least 1"),
+        ("captioning", "data.captions", 10**12, "must be at most 1000"),
     ],
 )
 def test_rates_and_seeds_have_their_range(composed: Callable, task: str, key: str, value: float, reason: str) -> None:

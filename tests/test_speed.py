@@ -103,13 +103,16 @@ def test_lengths_follow_the_quantiles_of_a_data_set(name: str) -> None:
 def test_the_command_prints_draws_and_writes_what_it_measures(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     where = ["--json", str(tmp_path / "speed.json"), "--plot", str(tmp_path / "speed.png")]
     small = ["--set", "ewt", "--size", "8", "--rounds", "1", "--cell", "gru", "--cell", "sru"]
-    command("--part", "encoder", "--part", "limit", *small, *where)
+    command("--part", "encoder", "--part", "limit", "--part", "seeds", *small, *where)
     printed = capsys.readouterr().out
     assert "gru" in printed and "packed" in printed and "MKL" in printed
     written = json.loads((tmp_path / "speed.json").read_text())
     gru, sru, *others = written["parts"]["encoder"]
     assert [row["precision"] for row in (gru, sru, *others)] == sorted(speed_encoders.precisions() * 2, reverse=True)
     assert gru["share_of_matrix_rate"] > 0 and gru["times_packed"] > 0 and "times_packed" not in sru
+    seeds = written["parts"]["seeds"]
+    assert [(row["cell"], row["seeds"]) for row in seeds] == [("gru", 4), ("sru", 4)]
+    assert all(row["times_as_fast"] > 0 for row in seeds)
     assert written["machine"]["threads"] == torch.get_num_threads() and "--part encoder" in written["command"]
     assert (tmp_path / "speed.png").stat().st_size > 1000
 

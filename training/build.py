@@ -39,6 +39,7 @@ LARGEST = {
     "length": 1_000_000,
     "test_length": 1_000_000,
     "number": 1_000_000,
+    "captions": 1000,
     "vocab_size": 10_000_000,
     "widths": 100,
     "seed": 2**63 - 1,
