@@ -45,6 +45,27 @@ def test_columns_and_class_names_come_from_the_features(read: Callable, tmp_path
     assert reader.name == tmp_path.name and reader.origin() == {"source": "local copy", "revision": None}
 
 
+@pytest.mark.parametrize("form", ["parquet", "jsonl"])
+def test_streamed_rows_are_those_of_the_files(
+    read: Callable, tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``datasets`` reads local files by the same iterators as those of the hub."""
+    rows = [{"idx": number, "remark": f"so {number}", "stars": ("dull", "warm")[number % 2]} for number in range(5)]
+    if form == "parquet":
+        features = {"idx": Value("int32"), "remark": Value("string"), "stars": ClassLabel(names=["dull", "warm"])}
+        columns = {"idx": list(range(5)), "remark": [row["remark"] for row in rows], "stars": [0, 1, 0, 1, 0]}
+        save(tmp_path, features, **columns)
+    else:
+        (tmp_path / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    options = ["data.text_column=remark", "data.label_column=stars"]
+    whole = read("sentiment", "hub", tmp_path, *options).read_split("train")
+    monkeypatch.setattr("data.sources.hub.local_tables", lambda builder: pytest.fail("read as files"))
+    streamed = read("sentiment", "hub", tmp_path, *options, "data.streaming=true")
+    found = [example.content() for example in streamed.read_split("train")]
+    assert found == [example.content() for example in whole] and found[3] == ("so 3", "warm")
+    assert streamed.read_split("validation") is None
+
+
 def test_usual_names_decide_between_candidates(read: Callable, tmp_path: Path) -> None:
     (tmp_path / "train.jsonl").write_text(
         json.dumps({"title": "T", "text": "fine", "label": "good", "votes": 3}) + "\n"

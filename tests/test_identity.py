@@ -98,6 +98,8 @@ def test_every_experiment_with_recorded_results_has_its_config() -> None:
 def test_what_changes_no_result_changes_no_id(composed: Callable) -> None:
     options = ["seed=3", "device=cpu", "threads=2", "test=false", "trainer.checkpoint_minutes=1", "data.path=elsewhere"]
     assert config_id(composed("sentiment", "data=sst2")) == config_id(composed("sentiment", "data=sst2", *options))
+    hub = ["data=hub", "data.repository=OWNER/NAME"]
+    assert config_id(composed("sentiment", *hub)) == config_id(composed("sentiment", *hub, "data.streaming=true"))
     assert config_id(composed("sentiment", "trainer.precision=bf16")) != config_id(
         composed("sentiment", "trainer.precision=fp32")
     )

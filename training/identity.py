@@ -46,6 +46,7 @@ PATHS = (
     "folder",
     "features",
 )  # keys of ``data`` that say where files lie on this machine
+NOT_THE_CONTENT = ("streaming",)  # keys of ``data`` that say how rows are read
 SHORT = 8  # characters of an identifier
 
 
@@ -71,7 +72,7 @@ def experiment(cfg: DictConfig) -> Any:
             rest.pop("reference_cell", None)
         for key in NOT_THE_TRAINING:
             rest.get("trainer", {}).pop(key, None)
-        for key in PATHS:
+        for key in (*PATHS, *NOT_THE_CONTENT):
             if key in rest.data:
                 rest.data[key] = None
     return OmegaConf.to_container(rest, resolve=True)

@@ -24,6 +24,7 @@ class HubReader(DatasetReader[Example]):
         revision: the commit to read; null for the newest one, where the content hash in results identifies the data.
         path: a folder with a copy in the same layout, read instead of the hub; null for the hub.
         config: which of the repository's data sets; null where it has only one.
+        streaming: whether rows are read as they arrive, and no copy of the data set is made on this machine.
     """
 
     storable = True
@@ -33,6 +34,7 @@ class HubReader(DatasetReader[Example]):
     revision: str | None
     path: str | None
     config: str | None = None
+    streaming: bool = False
     notes: list[str] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
@@ -59,10 +61,13 @@ class HubReader(DatasetReader[Example]):
         datasets.disable_progress_bars()
         try:
             builder = self.builder()
+            if self.streaming:
+                return {str(split): streamed(rows) for split, rows in builder.as_streaming_dataset().items()}
             if self.path is not None:
                 return local_tables(builder)
             builder.download_and_prepare()
-            return {str(split): LoadedTable(table) for split, table in builder.as_dataset().items()}
+            loaded = builder.as_dataset()
+            return {str(split): LoadedTable(table, table.features) for split, table in loaded.items()}
         except InputError:
             raise
         except Exception as error:  # of many types: of the network, of the file system, of the decoders of all formats
@@ -169,16 +174,26 @@ class FeatureTable:
 
 
 class LoadedTable(FeatureTable):
-    """A split that ``datasets`` has loaded from the hub."""
+    """A split that ``datasets`` has loaded from the hub, or reads as it arrives.
 
-    def __init__(self, table: Any) -> None:
-        super().__init__(table.features)
+    Args:
+        table: a ``Dataset`` or an ``IterableDataset``.
+        features: the features of its columns, or the values of a row.
+    """
+
+    def __init__(self, table: Any, features: Mapping[str, Any]) -> None:
+        super().__init__(features)
         self.table = table
 
     def rows(self, columns: Columns, name: str) -> Iterator[Row]:
-        chosen = [column for column in self.table.column_names if column in columns or column == TRANSLATION]
+        chosen = [column for column in self.features if column in columns or column == TRANSLATION]
         for number, values in enumerate(self.table.select_columns(chosen), start=1):
             yield Row(f"{name}, row {number}", flattened(values))
+
+
+def streamed(rows: Any) -> LoadedTable:
+    """The table of a split that is read as it arrives; where no features are declared, by its first row."""
+    return LoadedTable(rows, rows.features or next(iter(rows.take(1)), {}))
 
 
 class FileTable(FeatureTable):
