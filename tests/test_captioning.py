@@ -413,7 +413,7 @@ def test_hub_data_sets_have_images_and_captions_in_columns(
     options = {"name": None, "repository": None, "revision": None, "path": str(tmp_path)}
     hub = HubImages(**options, image_column="image", caption_columns=columns)
     if place == "hub":
-        hub.splits = {"train": LoadedTable(table)}
+        hub.splits = {"train": LoadedTable(table, table.features)}
     examples = hub.read_split("train")
     assert [example.captions for example in examples] == [("red", "a red one"), ("blue",)]
     assert all(isinstance(example.image, bytes) for example in examples) and hub.read_split("test") is None

@@ -83,7 +83,11 @@ def states(**cells: tuple[float, float]) -> list[dict]:
 def attention(short: float, long: float, bleu: float = 60.0) -> list[dict]:
     plain = {"0-7": {"bleu": 80.0, "count": 99}, "40+": {"bleu": 30.0, "count": 99}, "8-10": {"bleu": 1.0, "count": 2}}
     other = {"0-7": {"bleu": 80.0 + short, "count": 99}, "40+": {"bleu": 30.0 + long, "count": 99}}
-    return [job({"by_length": plain}, decoder="plain"), job({"by_length": other, "bleu": bleu}, decoder="luong")]
+    chosen = [job({"by_length": plain}, decoder="plain"), job({"by_length": other, "bleu": bleu}, decoder="luong")]
+    misleading = {"by_length": {"0-7": {"bleu": 99.0, "count": 99}}, "bleu": 99.0}
+    others = [job(misleading, decoder=name) | {"validation": 20.0} for name in ("plain", "luong")]
+    diverged = job({}, decoder="luong") | {"status": "diverged"}
+    return [diverged, *others, *(entry | {"validation": 50.0} for entry in chosen)]
 
 
 LOW, EVEN = {"rnn": 1e-6, "lstm": 1e-3, "gru": 1e-2}, {"rnn": 0.1, "lstm": 0.1, "gru": 0.1}
@@ -185,7 +189,7 @@ def test_jobs_are_recorded_by_their_config(launch: Callable, tmp_path: Path, mon
 
 
 def language(example_type: type, **options: Any) -> list:
-    sizes = {"train": 40}
+    sizes = {"train": 40, "validation": 0, "test": 0}
     reader = GeneratedLanguage(
         sizes=sizes, distance=12, label_noise=0.0, unknown=0.0, seed=1, pretokenized=True, **options
     )
