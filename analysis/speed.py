@@ -38,7 +38,7 @@ from analysis.speed_steps import FOLDERS, TASKS, loss_rows, prediction_rows, sta
 from analysis.timing import Now
 from data.errors import InputError
 from data.writing import write_json
-from training.device import processor_name
+from training.device import keep_freed_memory, processor_name
 from training.plots import save
 
 PARTS = ("limit", "encoder", "scaling", "seeds", "steps", "loss", "prediction", "startup")
@@ -67,6 +67,7 @@ def arguments() -> argparse.ArgumentParser:
 def main(options: argparse.Namespace) -> None:
     if options.threads is not None:
         torch.set_num_threads(at_least_one("--threads", options.threads))
+    keep_freed_memory()  # as a training does
     if options.busy:
         Now.read = staticmethod(time.process_time)
     if options.config:
