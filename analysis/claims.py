@@ -126,7 +126,6 @@ def job(values: dict[str, Any], cfg: DictConfig, folder: Path, result: dict[str,
             key: score for key, score in result["metrics"]["test"].items() if key not in ("per_class", "signatures")
         }
         entry |= {"test": test, "training": result["training"], "parameters": result["parameters"]}
-        entry["validation"] = result["selection"]["score"]
     if (folder / "recorder.json").is_file():
         entry |= recorded_states(json.loads((folder / "recorder.json").read_text(encoding="utf-8")))
     if cfg.task == "tagging":
