@@ -139,7 +139,7 @@ CONFIG_EDITS: list[tuple[str, str, Any, str]] = [
     ("sentiment", "model.encoder.hidden_size", -8, "must be at least 1"),
     ("sentiment", "model.encoder.hidden_size", 9, "model.safetensors"),
     ("sentiment", "model.encoder.hidden_size", True, "must be a whole number"),
-    ("sentiment", "model.embedding_size", 10**12, "model.safetensors"),
+    ("sentiment", "model.embedding_size", 10**12, "input_size=8 cannot read inputs of 1000000000000 features"),
     ("sentiment", "model.embedding_size", 0, "must be at least 1"),
     ("sentiment", "model.dropout", float("nan"), "must be a number"),
     ("sentiment", "model.dropout", 7, "config"),
