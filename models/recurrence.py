@@ -6,17 +6,13 @@ The tokens of a batch are laid out step by step, the longest sentence first, so 
 and a sentence that has ended takes no part. A direction that reads from right to left has its steps in the same place.
 """
 
-import functools
-from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, NamedTuple, Protocol, TypeVar, cast
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
-
-Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Step(NamedTuple):
@@ -109,30 +105,19 @@ class Recurrence(Protocol):
         """
 
 
-def without_autocast(function: Function) -> Function:
-    """A function in which every product has the type of its factors."""
-
-    @functools.wraps(function)
-    def wrapped(*arguments: Any) -> Any:
-        with torch.autocast("cpu", enabled=False):
-            return function(*arguments)
-
-    return cast(Function, wrapped)
-
-
 class PackedLayer(torch.autograd.Function):
     """(inputs [B, T, E], weights, initial states [D, B, ...]) -> (outputs [B, T, D H], final states [D, B, ...])."""
 
     @staticmethod
-    @without_autocast
     def forward(
         ctx: Any, recurrence: Recurrence, steps: PackedSteps, dtype: torch.dtype, inputs: Tensor, *rest: Tensor
     ) -> tuple[Tensor, ...]:
         weights, starts = Weights(*rest[:4]).matrices_in(dtype), rest[4:]
         rows = inputs.to(dtype).flatten(0, 1).index_select(0, steps.packed.flatten()).unflatten(0, steps.packed.shape)
-        gates = input_products(rows, weights.ih.transpose(1, 2), recurrence.input_bias(weights).unsqueeze(1))
         states = [state_buffer(start, steps) for start in starts]
-        saved = recurrence.forward(gates, states, weights, steps)
+        with torch.autocast("cpu", enabled=False):  # the types of the factors decide
+            gates = input_products(rows, weights.ih.transpose(1, 2), recurrence.input_bias(weights).unsqueeze(1))
+            saved = recurrence.forward(gates, states, weights, steps)
         ctx.recurrence, ctx.steps, ctx.number, ctx.shape = recurrence, steps, len(states), inputs.shape
         ctx.save_for_backward(rows, *weights, *states, *saved)
         ctx.set_materialize_grads(False)
@@ -141,8 +126,13 @@ class PackedLayer(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    @without_autocast
     def backward(ctx: Any, by_outputs: Tensor | None, *by_finals: Tensor | None) -> tuple[Any, ...]:
+        with torch.autocast("cpu", enabled=False):
+            return PackedLayer.gradients(ctx, by_outputs, *by_finals)
+
+    @staticmethod
+    def gradients(ctx: Any, by_outputs: Tensor | None, *by_finals: Tensor | None) -> tuple[Any, ...]:
+        """One for every argument of ``forward``."""
         recurrence, steps = ctx.recurrence, ctx.steps
         rows, *rest = ctx.saved_tensors
         weights, states, saved = Weights(*rest[:4]), rest[4 : 4 + ctx.number], rest[4 + ctx.number :]
