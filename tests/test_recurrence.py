@@ -66,6 +66,25 @@ def test_a_scan_equals_the_loop_in_double_precision(make: Callable[[], FusedCell
     assert_exact(run(type(cell).scan), run(Cell.scan))
 
 
+def test_gates_are_differentiated_a_part_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    cell, inputs = CELLS["gru"]().double(), torch.randn(6, 9, 7, dtype=torch.double)
+
+    def gradients(tokens: int) -> list[Tensor]:
+        monkeypatch.setattr("models.cells.gru.IN_CACHE", tokens)
+        return values_and_gradients(lambda: (cell.scan(inputs, MASK)[0],), list(cell.parameters()))
+
+    assert_exact(gradients(10), gradients(sum(LENGTHS)))
+
+
+def test_gradients_do_not_depend_on_where_they_are_asked_for(make: Callable[[], FusedCell]) -> None:
+    cell, inputs = make(), torch.randn(6, 9, 7)
+    total = cell.scan(inputs, MASK)[0].sum()
+    outside = torch.autograd.grad(total, list(cell.parameters()), retain_graph=True)
+    with torch.autocast("cpu", torch.bfloat16):
+        inside = torch.autograd.grad(total, list(cell.parameters()))
+    assert all(map(torch.equal, outside, inside))
+
+
 @pytest.mark.parametrize("reverse", [(False, True), (True, False), (True,)])
 def test_directions_in_one_loop_equal_the_loop_of_each(
     make: Callable[[], FusedCell], reverse: tuple[bool, ...]
