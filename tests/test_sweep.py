@@ -205,7 +205,8 @@ def test_a_sweep_from_the_command_line(files: list[str], tmp_path: Path) -> None
     assert [path.name.split("-")[0] for path in folders] == ["gru"] * 3 + ["rnn"] * 3
     assert sorted(map(status, folders)) == ["diverged"] * 2 + ["failed"] * 2 + ["ok"] * 2
     failed = [path.name for path in folders if status(path) == "failed"]
-    assert f"2 failed, for the reason that is in result.json of each folder: {', '.join(failed)}" in done.stdout
+    assert all("error: optimizer.lr=-1" in (tmp_path / "sweep" / name / "run.log").read_text() for name in failed)
+    assert f"2 failed, for the reason in run.log of each folder: {', '.join(failed)}" in done.stdout
 
 
 def test_only_jobs_of_this_sweep_that_failed_end_it_with_an_error(tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ class SweepProgress(Callback):
         print_table(folder, self.varied)
         if failed := self.failed_jobs(folder):
             names = ", ".join(sorted(path.name for path in failed))
-            log.error("%d failed, for the reason that is in result.json of each folder: %s", len(failed), names)
+            log.error("%d failed, for the reason in run.log of each folder: %s", len(failed), names)
             sys.exit(1)
 
     def failed_jobs(self, folder: Path) -> set[Path]:
