@@ -151,7 +151,7 @@ def measure_encoder(cell: str, lengths: list[np.ndarray], size: int, rounds: int
     row = {
         "cell": cell,
         "precision": precision,
-        "kernel": first.kernel_name(torch.device("cpu"), precision),
+        "kernel": first.kernel_name(torch.device("cpu")),
         "tokens_per_second": tokens / times["encoder"].median,
         "share_of_matrix_rate": operations(encoder, tokens) / times["encoder"].median / rate,
         "matrix_gflops": rate / 1e9,

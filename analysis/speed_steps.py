@@ -227,7 +227,7 @@ def throughput(task: str, options: list[str]) -> str:
             tokens += sum(batch.num_tokens for batch in some)
             positions += sum(batch.num_positions for batch in some)
     parameters = sum(parameter.numel() for parameter in trainer.model.parameters())
-    kernel = trainer.model.kernel_name(trainer.device, trainer.precision)
+    kernel = trainer.model.kernel_name(trainer.device)
     return (
         f"{statistics.median(speeds):,.0f} tokens/s ({min(speeds):,.0f} to {max(speeds):,.0f}), "
         f"{1 - tokens / positions:.1%} padding, {parameters:,} parameters, {kernel} {trainer.precision}, "

@@ -74,7 +74,7 @@ def train(cfg: DictConfig, directory: Path, result: Result, processes: Processes
     cfg, trainer, description = prepared(cfg, directory, processes)
     model, device = trainer.model, trainer.device
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    kernel = model.kernel_name(device, trainer.precision)
+    kernel = model.kernel_name(device)
     result.add(config_id=trainer.identity["config_id"], data=description, parameters=parameters)
     result.add(environment=environment(device))
     where = f"{device}, {trainer.precision}, {kernel}" + (f", {processes.size} processes" if processes.size > 1 else "")
@@ -136,7 +136,7 @@ def fit_and_score(cfg: DictConfig, trainer: Trainer, result: Result) -> float:
 
     metrics, predictions = scored(trainer, evaluation, corpus)
     chosen = trainer.selection()
-    kernel = trainer.model.kernel_name(device, trainer.precision)
+    kernel = trainer.model.kernel_name(device)
     memory = {"peak_memory_mb": peak_memory_mb(device), "precision": trainer.precision, "kernel": kernel}
     result.add(metrics=metrics, selection=chosen, training=trainer.summary() | memory)
     result.write("ok")  # the scores are safe before anything is drawn

@@ -17,10 +17,10 @@ class TaskModel(nn.Module, ABC):
 
     embedding: TokenEmbedding  # of the input's tokens, where a model reads any
 
-    def kernel_name(self, device: torch.device, precision: str) -> str:
+    def kernel_name(self, device: torch.device) -> str:
         """Which code runs the recurrent cells, for the record; ``none`` for a model without a cell."""
         cell = next((module for module in self.modules() if isinstance(module, Cell)), None)
-        return "none" if cell is None else cell.kernel_name(device, precision)
+        return "none" if cell is None else cell.kernel_name(device)
 
     @abstractmethod
     def loss(self, batch: Batch) -> Loss: ...

@@ -81,7 +81,7 @@ class Cell(nn.Module, ABC):
         runs = [cell.scan(inputs, mask, reverse=flip) for cell, flip in zip(cells, reverse, strict=True)]
         return torch.cat([out for out, _ in runs], dim=-1), torch.cat([state[0] for _, state in runs], dim=-1)
 
-    def kernel_name(self, device: torch.device, precision: str = "fp32") -> str:
+    def kernel_name(self, device: torch.device) -> str:
         """The name of the code that runs ``scan`` on a device, for the record."""
         return "loop"
 
@@ -128,7 +128,7 @@ class LinearCell(Cell):
         outputs = entries[0] * keep
         return reverse_padded(outputs, lengths) if reverse else outputs, final
 
-    def kernel_name(self, device: torch.device, precision: str = "fp32") -> str:
+    def kernel_name(self, device: torch.device) -> str:
         return "parallel scan"
 
 
@@ -222,6 +222,6 @@ class FusedCell(Cell):
         """W_ih, W_hh, b_ih and b_hh, the order in which PyTorch's kernels take them."""
         return [self.linear_ih.weight, self.linear_hh.weight, self.linear_ih.bias, self.linear_hh.bias]
 
-    def kernel_name(self, device: torch.device, precision: str = "fp32") -> str:
+    def kernel_name(self, device: torch.device) -> str:
         on_cpu = "packed" if self.recurrence is not None else "ATen"
         return {"cuda": "cuDNN", "mps": "MPS"}.get(device.type, on_cpu)

@@ -62,6 +62,6 @@ class LSTMCell(FusedCell):
         )
         return outputs, (state[0], c.squeeze(0))
 
-    def kernel_name(self, device: torch.device, precision: str = "fp32") -> str:
+    def kernel_name(self, device: torch.device) -> str:
         on_onednn = device.type == "cpu" and torch.backends.mkldnn.is_available()
-        return "oneDNN" if on_onednn else super().kernel_name(device, precision)
+        return "oneDNN" if on_onednn else super().kernel_name(device)

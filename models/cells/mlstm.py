@@ -85,5 +85,5 @@ class MLSTMCell(Cell):
         joined = joined * keep
         return reverse_padded(joined, lengths) if reverse else joined, final
 
-    def kernel_name(self, device: torch.device, precision: str = "fp32") -> str:
+    def kernel_name(self, device: torch.device) -> str:
         return "parallel chunks"
