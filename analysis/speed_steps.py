@@ -19,14 +19,7 @@ from analysis.timing import Clock, Now, side_by_side
 from models.dropout import Dropout
 from training import trainer as trainer_module
 from training.build import build
-from training.device import (
-    choose_device,
-    hardware_name,
-    keep_freed_memory,
-    limit_kernel_cache,
-    peak_memory_mb,
-    reset_peak_memory,
-)
+from training.device import choose_device, hardware_name, limit_kernel_cache, peak_memory_mb, reset_peak_memory
 from training.load import load_task
 from training.loss import linear_cross_entropy
 from training.recipe import read_corpus
@@ -52,7 +45,6 @@ def trainer_of(task: str, options: list[str]) -> Trainer:
         torch.set_num_threads(cfg.threads)
     device = choose_device(cfg.device)
     limit_kernel_cache()
-    keep_freed_memory()
     torch.manual_seed(cfg.seed)
     cfg, corpus = read_corpus(cfg)
     model = build(cfg.model, **corpus.sizes).to(device)
