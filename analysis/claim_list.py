@@ -341,7 +341,7 @@ def draw_lengths(axes: Axes, translated: Jobs, tagged: Jobs) -> None:
 
 def judge_attention(jobs: Jobs) -> tuple[str, str]:
     lost, shown = {}, []
-    for name in values(jobs, "decoder"):
+    for name in ("cho", "luong"):
         found = groups(only(jobs, decoder=name), "by_length")
         first, *_, last = found
         short, long = found[first]["bleu"], found[last]["bleu"]

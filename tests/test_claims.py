@@ -134,6 +134,13 @@ def test_verdicts_follow_from_the_numbers(name: str, jobs: list[list[dict]], ver
     assert (tmp_path / "picture.png").stat().st_size > 3000
 
 
+@pytest.mark.parametrize("decoder", ["cho", "luong"])
+def test_attention_without_one_of_its_decoders_is_not_measured(decoder: str) -> None:
+    jobs = [entry for entry in attention(40.0, 60.0) if entry["values"]["decoder"] != decoder]
+    number, verdict = claims.judged(NAMED["attention"], records(NAMED["attention"], [jobs]))
+    assert (number, verdict) == (f"missing: decoder={decoder}", claims.NOT_MEASURED)
+
+
 def test_every_claim_is_judged_both_ways() -> None:
     for name in NAMED:
         assert {HOLDS, FAILS} <= {verdict for other, _, verdict in JUDGED if other == name}
