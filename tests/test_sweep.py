@@ -229,6 +229,19 @@ def test_only_jobs_of_this_sweep_that_failed_end_it_with_an_error(tmp_path: Path
     assert ended.value.code == 1
 
 
+def test_a_failed_job_counts_once_whatever_way_its_folder_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    progress, relative = SweepProgress(), Path("sweep") / "job"
+    progress.on_multirun_start(Job(0, relative, 1).config)
+    write_result(relative, status="failed", started="2999-01-01T00:00:00+00:00")
+    progress.on_job_end(Job(0, tmp_path / relative, 1).config, SimpleNamespace(return_value=None))
+    with pytest.raises(SystemExit):
+        progress.on_multirun_end(Job(0, relative, 1).config)
+    assert caplog.messages[-1].startswith("1 failed") and caplog.messages[-1].endswith(": job")
+
+
 def write_result(folder: Path, **content: str) -> None:
     folder.mkdir(parents=True)
     full = {"task": "sentiment", "cell": "gru", "seed": 1, "parameters": 1, "training": {"seconds": 1.0}, **content}

@@ -55,7 +55,7 @@ class SweepProgress(Callback):
         number = config.hydra.job.get("num")
         if number is None or config.get("sweep") == "dry":
             return
-        folder = Path(config.hydra.runtime.output_dir)
+        folder = Path(config.hydra.runtime.output_dir).resolve()
         if job_return is not None and job_return.return_value is None:
             self.without_score.add(folder)
         result = read_result(folder)
@@ -77,7 +77,7 @@ class SweepProgress(Callback):
 
         folder = Path(config.hydra.sweep.dir)
         print_table(folder, self.varied)
-        if failed := self.failed_jobs(folder):
+        if failed := self.failed_jobs(folder.resolve()):
             names = ", ".join(sorted(path.name for path in failed))
             log.error("%d failed, for the reason in run.log of each folder: %s", len(failed), names)
             sys.exit(1)
