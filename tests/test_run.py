@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import ROOT, SMALL
+from conftest import FEW_ROWS, PARTS, ROOT, SMALL
 from conftest import options as names
 from processes import Command, command
 from safetensors.torch import load_file
@@ -20,6 +20,8 @@ from safetensors.torch import load_file
 from training import experiment
 from training.interrupt import deferred_interrupts
 from training.trainer import Trainer
+
+SIZED = ("sentiment", "tagging", "memory", "translation", "forecasting")  # whose encoder reads embeddings
 
 TIMES = ("seconds", "validation_seconds")
 
@@ -219,6 +221,24 @@ def test_a_value_that_cannot_be_is_told(
         launch("sentiment", *files, override)
     assert ended.value.code == 2 and said in caplog.text
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("task", "override", "said"),
+    [
+        *((task, "model.encoder.input_size=5", "model: An encoder with input_size=5") for task in SIZED),
+        ("tagging", "model.characters.output_size=1", "model: Vectors of spellings with output_size=1"),
+        ("sentiment", "model.characters.output_size=1", "model: Vectors of spellings with output_size=1"),
+    ],
+)
+def test_parts_whose_sizes_do_not_fit_are_refused(
+    launch: Callable, caplog: pytest.LogCaptureFixture, task: str, override: str, said: str
+) -> None:
+    parts = ["characters=ngrams", "codec.max_characters=9"] if "characters" in override else PARTS[task]
+    rows = [] if task == "forecasting" else FEW_ROWS
+    with pytest.raises(SystemExit) as ended:
+        launch(task, *rows, *parts, override)
+    assert ended.value.code == 2 and said in caplog.text
 
 
 @pytest.mark.parametrize("target", ["os.system", "training.device.os.system", "torch.hub.load", "models.cells.no.Cell"])
