@@ -119,7 +119,8 @@ class RunGroup:
         if not record.in_run_folder:
             facts["row"] = record.row
         facts = {key: value for key, value in facts.items() if value is not None}
-        config = {k: v for k, v in flatten(record.config) if not {k, k.partition(".")[0]} & {*NOT_THE_EXPERIMENT}}
+        options = flatten(record.config) if record.config else record.overrides
+        config = {k: v for k, v in options if not {k, k.partition(".")[0]} & {*NOT_THE_EXPERIMENT}}
         return {**facts, **({"experiment": record.experiment} if record.experiment else {}), **config}
 
     def average(self, name: str) -> float | None:
@@ -357,8 +358,9 @@ def differing(groups: Sequence[RunGroup]) -> list[str]:
 
 
 def values(key: str, groups: Sequence[RunGroup]) -> set[str]:
-    """All values of a key; facts that a failed run lacks are ignored."""
-    return {str(g.flat_config.get(key)) for g in groups if key in g.flat_config or key not in FACTS}
+    """All values of a key; what is not known of a run that failed is ignored: facts, and all keys without a config."""
+    known = [g for g in groups if key in g.flat_config or (g.first_record.config and key not in FACTS)]
+    return {str(group.flat_config.get(key)) for group in known}
 
 
 def tier_of(key: str) -> int:

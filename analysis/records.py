@@ -16,6 +16,7 @@ from data.errors import InputError
 from training.direction import quality
 from training.folders import CONFIG, HISTORY, PREDICTIONS, RESULT, SCHEMA
 from training.identity import config_id
+from training.overrides import split_override
 from training.percent import to_percent
 from training.trials import trial_of
 
@@ -66,6 +67,13 @@ class Record:
             return {}
         loaded = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         return loaded if isinstance(loaded, dict) else {}
+
+    @property
+    def overrides(self) -> Iterator[tuple[str, str]]:
+        """What the command line of the run set, as (key, value)."""
+        for _, key, value in map(split_override, self.content.get("overrides", [])):
+            if value is not None:
+                yield key, value
 
     @property
     def row(self) -> str:

@@ -549,6 +549,18 @@ def test_failed_runs_alone_are_shown(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "No run has a score." in shown and "seed 1: failed. No such file." in shown
 
 
+def test_a_run_that_failed_before_it_had_a_config_is_named_by_its_options(tmp_path: Path) -> None:
+    model = {"optimizer": {"_target_": "torch.optim.AdamW"}, "trainer": {"patience": 5}}
+    for number, rate in enumerate((0.1, 0.01)):
+        folder = write_run(tmp_path / str(number), "lstm", 1, 0.9 - rate, config_id=f"id{number}")
+        config = {**model, "optimizer": {**model["optimizer"], "lr": rate}}
+        (folder / "config.yaml").write_text(json.dumps(config))
+    options = ["cell=lstm", "optimizer.lr=7", "seed=1", "experiment=sentiment/imdb"]
+    failed = write_run(tmp_path, "lstm", 1, 0, config_id="id2", status="failed", metrics={}, overrides=options)
+    (failed / "config.yaml").unlink()
+    assert [group.name for group in only(tmp_path).ordered] == ["lr 0.01", "lr 0.1", "lr 7"]
+
+
 def test_a_reader_that_ends_before_the_tables_do_costs_no_file(
     sweep: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
