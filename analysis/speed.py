@@ -8,7 +8,7 @@ limit        matrix products of a recurrence's step, in GFLOP/s, by library and 
 encoder      every cell's encoder, 256 -> 2 layers x 2 directions x 256, forward and backward, as a share of the rate of
              its own product, and how many times as fast as torch.nn on packed input it is
 scaling      its cost by length, number of sentences and hidden size
-steps        training steps by share of time
+steps        training steps by share of time, first that of matrix products, convolutions and recurrent kernels
 seeds        one layer of four seeds with batched products, beside the four one after another
 loss         the suite's cross-entropy of an output layer beside torch's, by size of the vocabulary
 prediction   sentences a second: alone, in batches, and greedy; translation searches with beam 5
@@ -34,7 +34,16 @@ from rich.table import Table
 
 from analysis.command import command_parser, run_command
 from analysis.speed_encoders import cell_names, encoder_rows, limit_rows, scaling_rows, seed_rows
-from analysis.speed_steps import FOLDERS, TASKS, loss_rows, prediction_rows, startup_rows, step_rows, throughput
+from analysis.speed_steps import (
+    FOLDERS,
+    GENERATED,
+    TASKS,
+    loss_rows,
+    prediction_rows,
+    startup_rows,
+    step_rows,
+    throughput,
+)
 from analysis.timing import Now
 from data.errors import InputError
 from data.writing import write_json
@@ -52,7 +61,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("config", nargs="*", metavar="TASK key=value", help="measure one config's training only")
     parser.add_argument("--part", action="append", choices=PARTS, help="a part; may be repeated (default: all)")
     parser.add_argument("--cell", action="append", help="a cell, or all; may be repeated (default: rnn, gru, lstm)")
-    parser.add_argument("--set", action="append", choices=tuple(FOLDERS), help="a data set; may be repeated")
+    parser.add_argument("--set", action="append", choices=(*FOLDERS, *GENERATED), help="a data set; may be repeated")
     parser.add_argument("--data", type=Path, metavar="DIR", help="a folder with the data sets")
     parser.add_argument("--run", type=Path, metavar="DIR", help="a run folder, for the start-up of prediction")
     parser.add_argument("--size", type=int, default=256, help="hidden size of the encoders (default: 256)")
@@ -101,11 +110,14 @@ def at_least_one(name: str, value: int) -> int:
 def rows(part: str, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """The measurements of a part."""
     cells, sets = chosen_cells(options.cell), options.set or list(FOLDERS)
+    if wrong := [name for name in sets if name in GENERATED and part != "steps"]:
+        raise InputError(f"--set {wrong[0]}: only --part steps measures it.")
     if part == "startup":
         return startup_rows(min(3, options.rounds), options.run)
     if part == "loss":
         return loss_rows(options.rounds)
     if part == "steps":
+        sets = options.set or [*FOLDERS, *GENERATED]
         return step_rows(cells, sets if options.data else one_of_each_task(sets), options.data, 3 * options.rounds)
     if part == "prediction":
         sets = sets if options.data else one_of_each_task(sets)
@@ -128,7 +140,7 @@ def one_of_each_task(sets: Sequence[str]) -> list[str]:
     """Without their rows, data sets of one task are the same."""
     first: dict[str, str] = {}
     for name in sets:
-        first.setdefault(FOLDERS[name][0], name)
+        first.setdefault((FOLDERS.get(name) or GENERATED[name])[0], name)
     return list(first.values())
 
 

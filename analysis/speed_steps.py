@@ -5,6 +5,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,8 @@ import torch
 import torch.nn.functional as F
 from hydra import compose, initialize
 from torch import Tensor, nn
+from torch.autograd.profiler_util import FunctionEvent
+from torch.profiler import ProfilerActivity, profile
 
 from analysis.timing import Clock, Now, side_by_side
 from models.dropout import Dropout
@@ -35,6 +38,16 @@ FOLDERS = {
 }
 PARTS = {"encoder": "encoder", "characters": "characters", "embedding": "embedding", "generator": "decoder"}
 HEADS = ("output", "pooling", "head")
+GENERATED = {  # workloads that need no folder
+    "scenes": ("captioning", "captioning/scenes"),
+    "series": ("forecasting", "forecasting/generated"),
+    "recall": ("memory", "memory/recall"),
+}
+PRODUCTS = {  # operators that are matrix products, convolutions or kernels of a recurrence
+    *("aten::mm", "aten::addmm", "aten::bmm", "aten::baddbmm", "aten::convolution", "aten::convolution_backward"),
+    *("aten::mkldnn_rnn_layer", "aten::mkldnn_rnn_layer_backward"),
+    *("PackedLayer", "PackedLayerBackward", "LinearScan", "LinearScanBackward"),
+}
 
 
 def trainer_of(task: str, options: list[str]) -> Trainer:
@@ -55,6 +68,9 @@ def trainer_of(task: str, options: list[str]) -> Trainer:
 
 def workload(name: str, data: Path | None) -> tuple[str, list[str]]:
     """The task and the options of a data set's experiment; without its rows, those of the task's generated language."""
+    if name in GENERATED:
+        task, experiment = GENERATED[name]
+        return task, [f"experiment={experiment}", "limit=2000"]
     task, experiment, folder = FOLDERS[name]
     if data is None:
         return task, ["limit=2000"]
@@ -161,6 +177,37 @@ def step_shares(trainer: Trainer, steps: int) -> tuple[dict[str, float], float]:
     return clock.shares(), tokens / sum(clock.seconds.values())
 
 
+def product_share(trainer: Trainer, steps: int) -> float:
+    """The fraction of the time of training steps that matrix products and recurrent kernels take, on the CPU.
+
+    PyTorch's profiler measures it, and its own time counts as that of everything else.
+    """
+    batches, _ = chosen_batches(trainer)
+    endless = itertools.chain.from_iterable(itertools.repeat(batches))
+    trainer.model.train()
+    trainer.set_learning_rate(0.5)
+    for _ in range(WARM_UP):
+        trainer.train_step(next(endless), batches)
+    with profile(activities=[ProfilerActivity.CPU]) as taken:
+        started = time.perf_counter()
+        for _ in range(steps):
+            trainer.train_step(next(endless), batches)
+        seconds = time.perf_counter() - started
+    return sum(event.cpu_time_total for event in taken.events() if outermost_product(event)) / 1e6 / seconds
+
+
+def outermost_product(event: FunctionEvent) -> bool:
+    """Whether an operator is a product or a kernel and is no part of another one."""
+    if event.name not in PRODUCTS:
+        return False
+    parent = event.cpu_parent
+    while parent is not None:
+        if parent.name in PRODUCTS:
+            return False
+        parent = parent.cpu_parent
+    return True
+
+
 def step_rows(cells: list[str], sets: list[str], data: Path | None, steps: int) -> Iterator[dict[str, Any]]:
     """Training steps of every workload with every cell, by share of time."""
     for name in sets:
@@ -168,8 +215,13 @@ def step_rows(cells: list[str], sets: list[str], data: Path | None, steps: int) 
             task, options = workload(name, data)
             trainer = trainer_of(task, [*options, f"cell={cell}", f"threads={torch.get_num_threads()}"])
             reset_peak_memory(trainer.device)
-            shares, speed = step_shares(trainer, steps)
-            row = {"workload": name if data else f"{task} (language)", "cell": cell, "tokens_per_second": speed}
+            row: dict[str, Any] = {
+                "workload": name if data or name in GENERATED else f"{task} (language)",
+                "cell": cell,
+            }
+            if trainer.device.type == "cpu":
+                row["share_of_products"] = product_share(trainer, steps)
+            shares, row["tokens_per_second"] = step_shares(trainer, steps)
             yield row | shares | {"peak_mb": peak_memory_mb(trainer.device)}
 
 

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -172,6 +173,30 @@ def test_shares_of_training_steps_add_up(capsys: pytest.CaptureFixture) -> None:
     assert sum(shares.values()) == pytest.approx(1.0)
     assert {"encoder", "characters", "embedding", "optimiser", "clipping", "loss", "dropout", "data"} <= set(shares)
     assert row["tokens_per_second"] > 0
+
+
+@pytest.mark.usefixtures("few_rows")
+@pytest.mark.parametrize("name", ["ewt", "scenes", "recall"])
+def test_products_take_part_of_the_time_of_a_step(name: str) -> None:
+    (row,) = speed_steps.step_rows(["gru"], [name], None, steps=1)
+    assert 0 < row["share_of_products"] < 1
+
+
+def test_a_product_within_a_kernel_is_counted_once() -> None:
+    def event(name: str, parent: Any = None) -> Any:
+        return SimpleNamespace(name=name, cpu_parent=parent)
+
+    kernel = event("PackedLayer", event("GRUCell"))
+    within = event("aten::mm", event("aten::linear", kernel))
+    other = event("aten::mm", event("aten::linear"))
+    found = [speed_steps.outermost_product(one) for one in (kernel, within, other, event("aten::copy_"))]
+    assert found == [True, False, True, False]
+
+
+def test_generated_workloads_are_measured_as_steps_only(capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit):
+        command("--part", "encoder", "--set", "scenes")
+    assert "--set scenes: only --part steps measures it." in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("few_rows")
