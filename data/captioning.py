@@ -251,9 +251,17 @@ def checked_features(array: np.ndarray, place: str) -> np.ndarray:
 
 @dataclass(frozen=True)
 class ImageBatch(Batch):
-    """B images and one caption of each. ``tokens`` and ``mask`` are [B, 0]: no text is read."""
+    """B images and N captions of each. ``tokens`` and ``mask`` are [B, 0]: no text is read.
+
+    ``targets`` and ``target_mask`` are [B N, S]; the captions of an image are next to each other.
+    """
 
     images: Tensor  # [B, H, W, 3] uint8, or [B, G, F] features
+
+    @property
+    def captions_per_image(self) -> int:
+        """N."""
+        return len(self.targets) // max(1, len(self.images))
 
     @property
     def num_tokens(self) -> int:
@@ -266,24 +274,25 @@ class ImageBatch(Batch):
 
 @dataclass(frozen=True)
 class EncodedImages:
-    """Images and all their captions, of which one is chosen for every image."""
+    """Images and all their captions, of which N are chosen for every image."""
 
     images: "Images"
     captions: Ragged  # [all captions] piece ids, those of an image side by side
     first: np.ndarray  # [rows + 1] where the captions of every image begin
-    chosen: np.ndarray  # [rows] which caption of all
+    chosen: np.ndarray  # [rows, N] which captions of all
     num_cut: int
 
     @property
     def lengths(self) -> np.ndarray:
-        return self.captions.lengths[self.chosen]
+        """The number of positions that an image adds to a batch, at least: that of its captions, padded."""
+        return self.captions.lengths[self.chosen].max(axis=1) * self.chosen.shape[1]
 
     @property
     def embedded(self) -> Ragged:
         return self.captions
 
     def batch(self, rows: np.ndarray) -> ImageBatch:
-        targets, mask = self.captions.pad(self.chosen[rows])
+        targets, mask = self.captions.pad(self.chosen[rows].ravel())
         nothing = torch.zeros(len(rows), 0)
         return ImageBatch(rows, nothing.long(), nothing.bool(), targets, mask, torch.from_numpy(self.images[rows]))
 
@@ -314,20 +323,31 @@ class Images:
 
 
 class CaptioningCodec(Codec[CaptionedImage]):
-    """Images <-> arrays, captions <-> ids. Every epoch reads one caption of each image, drawn anew.
+    """Images <-> arrays, captions <-> ids. Every epoch reads some captions of each image, drawn anew.
 
     Args:
         images: image -> array.
         tokenizer: caption <-> pieces.
         max_length: the maximum number of pieces of a caption, EOS included; longer ones are cut. Null for no limit.
+        captions_per_image: the number of captions that a training step reads of an image, which it encodes once; an
+            image that has fewer is read with some of them twice.
     """
 
     example_type = CaptionedImage
 
-    def __init__(self, images: ImageCodec, tokenizer: Tokenizer, max_length: int | None = None) -> None:
+    def __init__(
+        self,
+        images: ImageCodec,
+        tokenizer: Tokenizer,
+        max_length: int | None = None,
+        captions_per_image: int = 1,
+    ) -> None:
         if max_length is not None and max_length < 2:
             raise InputError(f"codec.max_length={max_length}: must be at least 2, or null for no limit.")
+        if captions_per_image < 1:
+            raise InputError(f"codec.captions_per_image={captions_per_image}: must be at least 1.")
         self.images, self.language, self.max_length = images, LanguageCodec(tokenizer, max_length), max_length
+        self.captions_per_image = captions_per_image
 
     def fit(self, train: Sequence[CaptionedImage]) -> None:
         self.images.fit(train)
@@ -344,11 +364,13 @@ class CaptioningCodec(Codec[CaptionedImage]):
         first = np.concatenate([[0], np.cumsum([len(example.captions) for example in examples])])
         cut = np.array([len(found) for found in pieces]) >= captions.lengths
         num_cut = int(np.logical_or.reduceat(cut, first[:-1]).sum())
-        return EncodedImages(Images(self.images, examples), captions, first, first[:-1], num_cut)
+        return EncodedImages(Images(self.images, examples), captions, first, first[:-1, None], num_cut)
 
     def resample(self, encoded: EncodedImages, examples: Sequence[CaptionedImage], seed: int) -> EncodedImages:
-        drawn = np.random.Generator(np.random.PCG64(seed)).random(len(examples))
-        chosen = encoded.first[:-1] + (drawn * np.diff(encoded.first)).astype(np.int64)
+        drawn = np.random.Generator(np.random.PCG64(seed)).random((len(examples), 1))
+        counts = np.diff(encoded.first)[:, None]
+        places = (drawn * counts).astype(np.int64) + np.arange(self.captions_per_image)  # of neighbours in its list
+        chosen = encoded.first[:-1, None] + places % counts
         return EncodedImages(encoded.images, encoded.captions, encoded.first, chosen, encoded.num_cut)
 
     def limit_length(self, max_length: int) -> None:

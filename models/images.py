@@ -29,7 +29,8 @@ class ConvolutionalImageEncoder(ImageEncoder):
     Every layer is a 3 x 3 convolution, group normalisation (Wu & He, 2018), so that an image gives the same result in
     any batch, and ReLU; a layer that keeps size and number of features is residual. A learned vector of every position
     is added to the grid, because attention reads its positions without order (Xu et al., 2015). The vector of the whole
-    image, of one hidden layer over the grid, is added to every position, so that each knows what the others show.
+    image, of one hidden layer over the grid, is added to every position, so that each knows what the others show; a
+    residual hidden layer relates the two, as for what stands left of what.
 
     Args:
         input_size: H and W.
@@ -65,12 +66,15 @@ class ConvolutionalImageEncoder(ImageEncoder):
             nn.Tanh(),
             Dropout(dropout),
         )
+        self.relating = Residual(
+            nn.Sequential(nn.Linear(hidden_size, 2 * hidden_size), nn.ReLU(), nn.Linear(2 * hidden_size, hidden_size))
+        )
 
     def forward(self, images: Tensor) -> Encoding:
         pixels = images.permute(0, 3, 1, 2).to(self.positions.dtype) / 127.5 - 1
         grid = self.layers(pixels).flatten(2).transpose(1, 2) + self.positions
         whole = self.summary(grid)
-        return Encoding(grid + whole.unsqueeze(1), whole)
+        return Encoding(self.relating(grid + whole.unsqueeze(1)), whole)
 
 
 def layer(inputs: int, outputs: int, stride: int, groups: int) -> nn.Module:

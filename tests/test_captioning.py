@@ -202,6 +202,48 @@ def test_every_epoch_reads_one_caption_of_each_image_drawn_anew() -> None:
     assert np.mean([len(counter) for counter in seen[:20]]) > 2.5 and seen[20] == {"only": 12}
 
 
+def test_a_step_reads_several_captions_of_an_image_each_in_its_place() -> None:
+    examples = [plain_image(*(f"{row} {way}" for way in "abcd"), shade=row) for row in range(20)] + [plain_image("one")]
+    codec = codec_of(examples, captions_per_image=3)
+    encoded = codec.encode(examples)
+    assert encoded.batch(np.arange(21)).captions_per_image == 1  # of what is scored, one caption is compared
+    drawn = codec.resample(encoded, examples, 5)
+    batch = drawn.batch(np.array([4, 20]))
+    texts = [
+        codec.language.decode_text(ids[mask][:-1].tolist())
+        for ids, mask in zip(batch.targets, batch.target_mask, strict=True)
+    ]
+    assert batch.captions_per_image == 3 and len(batch.images) == 2 and batch.images[0].max() == 4
+    assert {*texts[:3]} < {*examples[4].captions} and len({*texts[:3]}) == 3 and texts[3:] == ["one"] * 3
+    assert drawn.lengths.tolist() == [9] * 20 + [6]  # with the end of the caption
+    with pytest.raises(InputError, match=r"codec\.captions_per_image=0: must be at least 1"):
+        codec_of(examples, captions_per_image=0)
+
+
+def test_the_loss_of_several_captions_is_that_of_each_with_its_image(composed: Callable) -> None:
+    cfg = composed("captioning", *TINY, "model.word_loss=0")
+    corpus = Corpus(build(cfg.data), build(cfg.codec), **cfg.split)
+    torch.manual_seed(0)
+    model, split = build(cfg.model, **corpus.sizes).eval(), corpus.splits["train"]
+    drawn = split.codec.resample(split.encoded, split.examples, 1)
+    rows, number = np.arange(5), drawn.chosen.shape[1]
+    together = model.loss(drawn.batch(rows))
+    apart = [model.loss(replace(drawn, chosen=drawn.chosen[:, [place]]).batch(rows)) for place in range(number)]
+    assert number == 2 and together.number == sum(loss.number for loss in apart)
+    torch.testing.assert_close(together.total, sum(loss.total for loss in apart))
+
+
+def test_words_of_all_captions_are_detected(composed: Callable) -> None:
+    """The second loss weighs as much beside several captions as beside one."""
+    cfg = composed("captioning", *TINY, "model.word_loss=1")
+    corpus = Corpus(build(cfg.data), build(cfg.codec), **cfg.split)
+    torch.manual_seed(0)
+    model, split = build(cfg.model, **corpus.sizes).eval(), corpus.splits["train"]
+    same = replace(split.encoded, chosen=np.repeat(split.encoded.chosen, 4, axis=1))
+    one, four = model.loss(split.encoded.batch(np.arange(5))), model.loss(same.batch(np.arange(5)))
+    torch.testing.assert_close(one.total / one.number, four.total / four.number)
+
+
 def test_long_captions_are_cut_and_counted() -> None:
     examples = [plain_image("a b", "a b c d e"), plain_image("a b c")]
     encoded = codec_of(examples, max_length=4).encode(examples)

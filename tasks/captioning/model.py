@@ -74,8 +74,15 @@ class Captioner(EncoderDecoderModel):
         return self.generator.decoder.start(encoding, mask)
 
     def loss(self, batch: Batch) -> Loss:
+        images = cast(ImageBatch, batch)
+        encoding, number = self.encoder(images.images), images.captions_per_image
+        loss = self.loss_from(batch, *self.start(repeated(encoding, number)))
         if self.detector is None:
-            return super().loss(batch)
-        encoding = self.encoder(cast(ImageBatch, batch).images)
-        loss = self.loss_from(batch, *self.start(encoding))
-        return Loss(loss.total + self.word_loss * self.detector(encoding.outputs, batch.targets), loss.number)
+            return loss
+        words = batch.targets.reshape(len(encoding.outputs), -1)
+        return Loss(loss.total + self.word_loss * number * self.detector(encoding.outputs, words), loss.number)
+
+
+def repeated(encoding: Encoding, number: int) -> Encoding:
+    """The encoding of every image ``number`` times, next to each other: [B, ...] -> [B number, ...]."""
+    return Encoding(*(part.repeat_interleave(number, dim=0) for part in encoding))

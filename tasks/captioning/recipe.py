@@ -18,10 +18,11 @@ def adapt(train: Sequence[CaptionedImage], choices: Choices) -> None:
     """Choose what the config leaves to the training split."""
     texts = [caption for example in train for caption in example.captions]
     words = Size.of(texts).tokens
-    tokens = round(PIECES_PER_WORD * words * len(train) / max(1, len(texts)))  # of an epoch: a caption of every image
+    number = choices.choose("codec.captions_per_image", between(1, len(texts) / len(train), 4))
+    tokens = round(number * PIECES_PER_WORD * words * len(train) / max(1, len(texts)))  # of an epoch
 
     choose_pieces(choices, between(500, 5 * words**0.5, 8000), texts)
     choices.choose("optimizer.lr", RATES.get(choices.cell, 0.002))
-    choices.choose("trainer.batch_tokens", between(256, tokens / 600, 1024))
+    choices.choose("trainer.batch_tokens", number * between(256, tokens / number / 600, 1024))
     epochs = min(UPDATES / batches(choices, tokens, len(train)), IMAGES / len(train))
     choices.choose("trainer.max_epochs", between(3, epochs, 60))
