@@ -190,6 +190,37 @@ def test_eight_rows_train(launch: Callable, own: Callable, task: str) -> None:
     assert config_id(saved) == result["config_id"]
 
 
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("key", ["trainer.batch_tokens", "trainer.batch_sentences", "trainer.max_epochs"])
+@pytest.mark.parametrize("value", ["abc", "0", "null", "[1]", "2.5"])
+def test_a_value_that_cannot_be_is_refused_before_a_recipe_reads_it(
+    composed: Callable, own: Callable, task: str, key: str, value: str
+) -> None:
+    with pytest.raises(InputError, match=rf"{key}=.*: must be (a whole number|at least 1)\."):
+        read_corpus(composed(task, *own(task, 8), f"{key}={value}"))
+
+
+@pytest.mark.parametrize("value", ["abc", "0", "null", "[1]", "1000000000"])
+def test_captions_per_image_are_checked_before_the_recipe_reads_them(
+    composed: Callable, own: Callable, value: str
+) -> None:
+    with pytest.raises(
+        InputError, match=r"codec\.captions_per_image=.*: must be (a whole number|at (least|most) \d+)\."
+    ):
+        read_corpus(composed("captioning", *own("captioning", 8), f"codec.captions_per_image={value}"))
+
+
+def test_several_captions_of_own_images_are_read_together(composed: Callable, own: Callable, tmp_path: Path) -> None:
+    given = own("captioning", 8)
+    table = next(tmp_path.rglob("train*.csv"))
+    header, *rows = table.read_text().splitlines()
+    table.write_text("\n".join([header, *(f"{row} {way}" for row in rows for way in "abcdef")]) + "\n")
+    cfg, _ = read_corpus(composed("captioning", *given))
+    one, _ = read_corpus(composed("captioning", *own("captioning", 8)))
+    assert (cfg.codec.captions_per_image, one.codec.captions_per_image) == (4, 1)
+    assert cfg.trainer.batch_tokens == 4 * one.trainer.batch_tokens
+
+
 @pytest.mark.parametrize("kind", [{"labels": 150}, {"length": 1}, {"between": ""}], ids=str)
 def test_odd_texts_can_be_learnt(composed: Callable, own: Callable, kind: dict) -> None:
     cfg, corpus = read_corpus(

@@ -188,7 +188,7 @@ def test_a_metric_that_the_task_does_not_give_is_refused_before_the_first_epoch(
     "override, said",
     [
         ("trainer.batch_tokens=many", "trainer.batch_tokens=many: must be a whole number."),
-        ("trainer.max_epochs=0", "trainer.max_epochs=0: give at least 1."),
+        ("trainer.max_epochs=0", "trainer.max_epochs=0: must be at least 1."),
         ("trainer.average_decay=1", "trainer.average_decay=1: give at least 0 and less than 1."),
         ("model.dropout=half", "model.dropout=half: must be a number."),
         ("model.dropout=1.5", "A dropout rate is at least 0 and less than 1, not 1.5."),

@@ -26,7 +26,8 @@ ALLOWED_PREFIXES = ("data.", "models.", "training.", "tasks.", "torch.optim.")
 RESERVED = ("_target_", "_partial_")
 PLAIN = {int: "a whole number", float: "a number", bool: "true or false", str: "a word", NoneType: "null"}
 SIZES = ("embedding_size", "input_size", "hidden_size", "num_features", "filters", "buckets", "widths", "groups")
-AT_LEAST_ONE = (*SIZES, "number", "length")
+STEPS = ("max_epochs", "patience", "batch_tokens", "batch_sentences")
+AT_LEAST_ONE = (*SIZES, *STEPS, "number", "length", "captions_per_image")
 NOT_NEGATIVE = ("seed", "rare_word_dropout", "min_count", "sampling_alpha", "noise", "shifts", "word_loss")
 RATES = ("word_dropout", "ngram_dropout", "character_dropout", "label_smoothing", "missing")  # from 0 to less than 1
 LARGEST = {
@@ -40,6 +41,7 @@ LARGEST = {
     "test_length": 1_000_000,
     "number": 1_000_000,
     "captions": 1000,
+    "captions_per_image": 1000,
     "vocab_size": 10_000_000,
     "widths": 100,
     "seed": 2**63 - 1,
@@ -182,6 +184,25 @@ def value_of(cfg: DictConfig, key: str) -> Any:
         return cfg[key]
     except OmegaConfBaseException as error:
         raise InputError(first_line(error)) from error
+
+
+def check_given(cfg: DictConfig, not_yet: str) -> None:
+    """Raise where a plain value of a part, or of a part inside it, does not suit its argument; nothing is built.
+
+    Args:
+        cfg: a node with a ``_target_``.
+        not_yet: the value of arguments, and of the names of parts, that are chosen later.
+    """
+    if cfg._target_ == not_yet:
+        return
+    hints = argument_types(resolve_target(cfg._target_, cfg._get_full_key("_target_")))
+    for key in map(str, cfg):
+        value = value_of(cfg, key)
+        if has_target(value):
+            if isinstance(value, DictConfig) and "_target_" in value:
+                check_given(value, not_yet)
+        elif key in hints and value != not_yet:
+            check_type(cfg, key, hints[key])
 
 
 def check_types(cfg: DictConfig, hints: dict[str, Any]) -> None:

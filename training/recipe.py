@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, cast
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from data.corpus import Corpus, DatasetReader, sample_rows
-from training.build import build, resolve_target
+from training.build import build, check_given, resolve_target
 from training.corpora import cache_of, codec_key
 
 log = logging.getLogger(__name__)
@@ -114,6 +114,8 @@ def adapted(cfg: DictConfig, reader: DatasetReader[Any]) -> DictConfig:
     rows = sample_rows(reader.read_split("train") or [], cfg.split.limit, cfg.split.split_seed)
     if not rows:
         return cfg  # the data set says what is wrong
+    for part in (cfg.codec, cfg.trainer):  # whose values recipes read
+        check_given(part, AUTO)
     choices = Choices(cfg)
     build(cfg.recipe)(rows, choices)
     if choices.made:

@@ -486,7 +486,7 @@ def check_identity(saved: dict[str, Any], current: dict[str, Any], directory: Pa
 def check_at_least_one(trainer: Trainer, *names: str) -> None:
     for name in names:
         if (count := getattr(trainer, name)) is not None and count < 1:
-            raise InputError(f"trainer.{name}={count}: give at least 1.")
+            raise InputError(f"trainer.{name}={count}: must be at least 1.")
 
 
 def check_positive(trainer: Trainer, *names: str) -> None:
