@@ -36,7 +36,7 @@ BESIDE = {  # further test scores of a table, by task and selection metric; titl
     ("forecasting", "mase"): {"sMAPE": "smape", "90 % coverage": "coverage_90"},
     ("memory", "accuracy"): {
         f"after {distances.replace('-', '–')}": f"by_distance.{distances}.accuracy"
-        for distances in ("5-9", "20-39", "80-159", "160-319")
+        for distances in ("20-39", "80-159", "320-639", "640-1279")
     },
 }
 STALE = " is older than analysis/results: run python -m analysis.publish"

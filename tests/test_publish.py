@@ -10,7 +10,7 @@ from analysis.publish import summary, table
 
 
 def record(folder: Path, name: str, seed: int, accuracy: float, **values: Any) -> None:
-    distances = {d: {"accuracy": accuracy / 2, "count": 9} for d in ("5-9", "20-39", "80-159", "160-319")}
+    distances = {d: {"accuracy": accuracy / 2, "count": 9} for d in ("20-39", "80-159", "320-639", "640-1279")}
     content = {
         "task": "memory", "seed": seed, "config_id": name, "parameters": 1234,
         "selection": {"metric": "accuracy", "epoch": 3, "score": 0.5},
@@ -30,7 +30,7 @@ def test_a_row_has_mean_spread_other_scores_and_cost(tmp_path: Path) -> None:
         record(tmp_path / "recall", "gru", seed, accuracy)
     record(tmp_path / "recall", "rnn", 1, 0.95)
     lines = table([tmp_path / "recall"]).splitlines()
-    assert lines[0].split(" | ")[4:9] == ["after 5–9", "after 20–39", "after 80–159", "after 160–319", "seeds"]
+    assert lines[0].split(" | ")[4:9] == ["after 20–39", "after 80–159", "after 320–639", "after 640–1279", "seeds"]
     assert [line.split(" | ")[0] for line in lines[2:4]] == ["| rnn", "| gru"]  # the best on top
     assert lines[3].startswith(
         "| gru | 1,234 | **85.00** ± 7.07 | 90.00, 80.00 | 42.50 | 42.50 | 42.50 | 42.50 | 1, 2 |"
