@@ -152,12 +152,17 @@ def chosen_batches(trainer: Trainer) -> tuple[Any, Iterator[list[Any]]]:
     return batches, iter(lambda: list(itertools.islice(endless, STEPS)), None)
 
 
-def step_shares(trainer: Trainer, steps: int) -> tuple[dict[str, float], float]:
-    """The fraction of the time of every part of training steps, and tokens a second."""
+def ready(trainer: Trainer) -> tuple[Any, Iterator[Any]]:
+    """A trainer in the middle of its schedule: the batches of an epoch, and the same without end."""
     batches, _ = chosen_batches(trainer)
-    endless = itertools.chain.from_iterable(itertools.repeat(batches))
     trainer.model.train()
     trainer.set_learning_rate(0.5)
+    return batches, itertools.chain.from_iterable(itertools.repeat(batches))
+
+
+def step_shares(trainer: Trainer, steps: int) -> tuple[dict[str, float], float]:
+    """The fraction of the time of every part of training steps, and tokens a second."""
+    batches, endless = ready(trainer)
     clock, tokens = Clock(), 0
     watch_trainer(trainer, clock)
     clipping = vars(trainer_module)["clip_grad_norm_"]
@@ -182,10 +187,7 @@ def product_share(trainer: Trainer, steps: int) -> float:
 
     PyTorch's profiler measures it, and its own time counts as that of everything else.
     """
-    batches, _ = chosen_batches(trainer)
-    endless = itertools.chain.from_iterable(itertools.repeat(batches))
-    trainer.model.train()
-    trainer.set_learning_rate(0.5)
+    batches, endless = ready(trainer)
     for _ in range(WARM_UP):
         trainer.train_step(next(endless), batches)
     with profile(activities=[ProfilerActivity.CPU]) as taken:
