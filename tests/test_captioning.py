@@ -189,6 +189,17 @@ def plain_image(*texts: str, shade: int = 0, **metadata: object) -> CaptionedIma
     return CaptionedImage(np.full((8, 8, 3), shade, np.uint8), texts, metadata=metadata)
 
 
+def test_what_a_position_makes_of_the_whole_image_depends_on_what_is_there() -> None:
+    torch.manual_seed(0)
+    encoder = tiny_encoder().eval()
+    encoder.layers = torch.nn.Conv2d(3, 8, 1)  # type: ignore[assignment]  # a position sees its own pixel only
+    one = torch.randint(0, 256, (1, 4, 4, 3), dtype=torch.uint8)
+    other = one.clone()
+    other[:, 0, 0] = 255 - other[:, 0, 0]
+    changes = (encoder(other).outputs - encoder(one).outputs)[0, 1:]  # of the positions whose pixel stays
+    assert changes.abs().max() > 1e-4 and (changes - changes[0]).abs().max() > 1e-4
+
+
 def test_every_epoch_reads_one_caption_of_each_image_drawn_anew() -> None:
     examples = [plain_image(*(f"{row} {way}" for way in "abc")) for row in range(20)] + [plain_image("only")]
     codec = codec_of(examples)
