@@ -34,6 +34,8 @@ class Decoder(nn.Module, ABC):
         output_dropout: the dropout rate of the features.
     """
 
+    context_layer: int | None  # the layer that reads the context beside its input, from 0; None: no layer
+
     def __init__(
         self,
         cell: Callable[..., Cell],
@@ -48,20 +50,19 @@ class Decoder(nn.Module, ABC):
         output_dropout: float,
     ) -> None:
         super().__init__()
-        if num_layers < 1:
-            raise ValueError(f"A decoder has at least one layer, not {num_layers}.")
+        fewest = 1 + (self.context_layer or 0)
+        if num_layers < fewest:
+            raise ValueError(f"num_layers={num_layers}: {type(self).__name__} has at least {fewest} of them.")
         with shapes_only():  # sizes only: its parameters are drawn last
             context_size = attention(hidden_size, memory_size).context_size
-        sizes = [input_size + self.input_context_size(context_size)] + [hidden_size] * (num_layers - 1)
+        sizes = [input_size] + [hidden_size] * (num_layers - 1)
+        if self.context_layer is not None:
+            sizes[self.context_layer] += context_size
         self.cells = nn.ModuleList(cell(input_size=size, hidden_size=hidden_size) for size in sizes)
         self.bridge = bridge(memory_size, [size for cell in self.layers() for size in cell.state_sizes])
         self.readout = nn.Linear(hidden_size + context_size, output_size)
         self.dropout, self.output_dropout = LockedDropout(dropout), LockedDropout(output_dropout)
         self.attention = attention(hidden_size, memory_size)
-
-    @abstractmethod
-    def input_context_size(self, context_size: int) -> int:
-        """The number of features of a context that the lowest layer reads at every step, beside the token."""
 
     def start(self, encoding: Encoding, mask: Tensor) -> tuple[Memory, State]:
         """The memory of the source, and the state before the first token."""
@@ -93,10 +94,10 @@ class Decoder(nn.Module, ABC):
             inputs, _ = cell.scan(self.dropout(inputs) if depth else inputs, mask, entries)
         return inputs
 
-    def step_layers(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
-        """All layers over one token: [N, ...] -> (hidden state of the top layer [N, H], the next state)."""
+    def step_layers(self, inputs: Tensor, layers: list[tuple[Cell, State]]) -> tuple[Tensor, State]:
+        """Some layers over one token: [N, ...] -> (hidden state of the top layer [N, H], the next state)."""
         following: State = ()
-        for cell, entries in self.split_state(state):
+        for cell, entries in layers:
             entries = cell.step(cell.project(inputs), entries)
             following, inputs = following + entries, entries[0]
         return inputs, following
@@ -118,8 +119,7 @@ class PlainDecoder(Decoder):
     With ``NoContext`` it is the decoder of Sutskever et al. (2014); with ``SourceVector``, that of Cho et al. (2014).
     """
 
-    def input_context_size(self, context_size: int) -> int:
-        return context_size
+    context_layer = 0
 
     def forward(self, inputs: Tensor, mask: Tensor, memory: Memory, state: State) -> tuple[Tensor, Tensor]:
         contexts, weights = self.attention(inputs, memory)
@@ -128,7 +128,7 @@ class PlainDecoder(Decoder):
 
     def step(self, inputs: Tensor, memory: Memory, state: State) -> tuple[Tensor, State]:
         contexts = self.contexts(inputs, memory)
-        hidden, state = self.step_layers(torch.cat([inputs, contexts], dim=-1), state)
+        hidden, state = self.step_layers(torch.cat([inputs, contexts], dim=-1), self.split_state(state))
         return self.features(contexts, hidden), state
 
 
@@ -139,8 +139,7 @@ class LuongDecoder(Decoder):
     product for the attention of all its steps.
     """
 
-    def input_context_size(self, context_size: int) -> int:
-        return 0
+    context_layer = None
 
     def forward(self, inputs: Tensor, mask: Tensor, memory: Memory, state: State) -> tuple[Tensor, Tensor]:
         outputs = self.scan_layers(inputs, mask, self.split_state(state))
@@ -148,8 +147,33 @@ class LuongDecoder(Decoder):
         return self.features(contexts, outputs), weights
 
     def step(self, inputs: Tensor, memory: Memory, state: State) -> tuple[Tensor, State]:
-        hidden, state = self.step_layers(inputs, state)
+        hidden, state = self.step_layers(inputs, self.split_state(state))
         return self.features(self.contexts(hidden, memory), hidden), state
+
+
+class StackedDecoder(Decoder):
+    """Attention between the layers: s1' = f(y, s1), c(s1'), s2' = f([s1'; c], s2), features from [c; s2'].
+
+    The lowest layer attends, those above read the contexts, as in Wu et al. (2016), whose lowest layer reads the context
+    too. Without that, a whole sentence is one scan per layer and one batched product, as with ``LuongDecoder``, and the
+    decoder still remembers what it attended to.
+    """
+
+    context_layer = 1
+
+    def forward(self, inputs: Tensor, mask: Tensor, memory: Memory, state: State) -> tuple[Tensor, Tensor]:
+        lowest, *above = self.split_state(state)
+        queries = self.scan_layers(inputs, mask, [lowest])
+        contexts, weights = self.attention(queries, memory)
+        outputs = self.scan_layers(self.dropout(torch.cat([queries, contexts], dim=-1)), mask, above)
+        return self.features(contexts, outputs), weights
+
+    def step(self, inputs: Tensor, memory: Memory, state: State) -> tuple[Tensor, State]:
+        lowest, *above = self.split_state(state)
+        query, first = self.step_layers(inputs, [lowest])
+        contexts = self.contexts(query, memory)
+        hidden, following = self.step_layers(torch.cat([query, contexts], dim=-1), above)
+        return self.features(contexts, hidden), first + following
 
 
 class BahdanauDecoder(Decoder):
@@ -158,8 +182,7 @@ class BahdanauDecoder(Decoder):
     The lowest layer attends and reads the context; the other layers are stacked on it (Wu et al., 2016).
     """
 
-    def input_context_size(self, context_size: int) -> int:
-        return context_size
+    context_layer = 0
 
     def forward(self, inputs: Tensor, mask: Tensor, memory: Memory, state: State) -> tuple[Tensor, Tensor]:
         (cell, entries), *above = self.split_state(state)
@@ -176,5 +199,5 @@ class BahdanauDecoder(Decoder):
 
     def step(self, inputs: Tensor, memory: Memory, state: State) -> tuple[Tensor, State]:
         contexts = self.contexts(state[0], memory)
-        hidden, state = self.step_layers(torch.cat([inputs, contexts], dim=-1), state)
+        hidden, state = self.step_layers(torch.cat([inputs, contexts], dim=-1), self.split_state(state))
         return self.features(contexts, hidden), state

@@ -287,6 +287,24 @@ def test_a_beam_of_one_is_greedy(translator: Callable, decoder: str) -> None:
     assert [p.nbest[0].ids for p in model.predict(batch)] == [p.nbest[0].ids for p in model.predict_greedy(batch)]
 
 
+@pytest.mark.parametrize(("decoder", "remembers"), [("luong", False), ("stacked", True), ("bahdanau", True)])
+def test_a_decoder_remembers_what_it_attended_to_or_not(translator: Callable, decoder: str, remembers: bool) -> None:
+    model, corpus = translator(f"decoder={decoder}")
+    model.eval()
+    memory, state = model.encode(corpus.splits["test"].encoded.batch(np.arange(4)))
+    other = memory._replace(values=memory.values.flip(0))
+    tokens = torch.full((4,), model.generator.bos_id)
+    _, after = model.generator.step(tokens, memory, state)
+    _, after_other = model.generator.step(tokens, other, state)
+    (here, _), (there, _) = (model.generator.step(tokens, memory, state) for state in (after, after_other))
+    assert torch.allclose(here, there) is not remembers
+
+
+def test_a_decoder_that_attends_between_layers_has_two_of_them(translator: Callable) -> None:
+    with pytest.raises(InputError, match="num_layers=1: StackedDecoder has at least 2 of them"):
+        translator("decoder=stacked", "model.decoder.num_layers=1")
+
+
 def test_attention_is_over_the_pieces_of_the_sentence(translator: Callable) -> None:
     model, corpus = translator("decoder=luong")
     model.eval()

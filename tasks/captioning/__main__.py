@@ -1,4 +1,4 @@
-"""Train and score a captioner: ``python -m tasks.captioning decoder=luong``."""
+"""Train and score a captioner: ``python -m tasks.captioning decoder=stacked``."""
 
 import hydra
 from omegaconf import DictConfig
