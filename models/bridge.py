@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from models.encoder import Encoding
+from models.padding import mean_over_time
 
 
 class Bridge(nn.Module, ABC):
@@ -44,7 +45,7 @@ class MeanBridge(FinalBridge):
     """tanh(W e + b) of the mean e of the encoder's outputs (Sennrich et al., 2017)."""
 
     def summary(self, encoding: Encoding, mask: Tensor) -> Tensor:
-        return encoding.outputs.sum(dim=1) / mask.sum(dim=1, keepdim=True).clamp(min=1)
+        return mean_over_time(encoding.outputs, mask)
 
 
 class ZeroBridge(Bridge):

@@ -154,8 +154,8 @@ class LuongDecoder(Decoder):
 class StackedDecoder(Decoder):
     """Attention between the layers: s1' = f(y, s1), c(s1'), s2' = f([s1'; c], s2), features from [c; s2'].
 
-    The lowest layer attends, those above read the contexts, as in Wu et al. (2016), whose lowest layer reads the context
-    too. Without that, a whole sentence is one scan per layer and one batched product, as with ``LuongDecoder``, and the
+    The lowest layer attends, those above read the contexts, as in Wu et al. (2016), whose lowest layer reads them too.
+    Without that, a whole sentence is one scan per layer and one batched product, as with ``LuongDecoder``, and the
     decoder still remembers what it attended to.
     """
 

@@ -39,3 +39,8 @@ def last_step(outputs: Tensor, lengths: Tensor, start: Tensor) -> Tensor:
 def last_of_row(mask: Tensor) -> Tensor:
     """True at the last True of every row alone: [B, T] -> [B, T]."""
     return mask & (mask.flip(1).cumsum(dim=1).flip(1) == 1)
+
+
+def mean_over_time(outputs: Tensor, mask: Tensor) -> Tensor:
+    """The mean over the tokens, zero for a sentence without any: ([B, T, D], zero on padding, and [B, T]) -> [B, D]."""
+    return outputs.sum(dim=1) / mask.sum(dim=1, keepdim=True).clamp(min=1)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from models.encoder import Encoding
+from models.padding import mean_over_time
 
 
 class Pooling(nn.Module, ABC):
@@ -34,7 +35,7 @@ class MeanPooling(Pooling):
     """The mean over the tokens."""
 
     def forward(self, encoding: Encoding, mask: Tensor) -> Tensor:
-        return encoding.outputs.sum(dim=1) / mask.sum(dim=1, keepdim=True).clamp(min=1)
+        return mean_over_time(encoding.outputs, mask)
 
 
 class MaxPooling(Pooling):

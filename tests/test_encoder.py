@@ -74,9 +74,23 @@ def test_layer_norm_normalises_the_input_of_the_second_layer(inputs: torch.Tenso
     assert model(inputs, MASK).outputs[~MASK].eq(0).all()
 
 
-@pytest.mark.parametrize("residual", [False, True])
-def test_options_keep_sentences_independent_of_their_batch(inputs: torch.Tensor, residual: bool) -> None:
-    model = encoder(residual=residual, layer_norm=True, zoneout=0.3, reverse=True).eval()
+def test_a_skip_connection_has_the_inputs_beside_the_outputs(inputs: torch.Tensor) -> None:
+    torch.manual_seed(0)
+    plain, skip = encoder().eval(), encoder(skip=True).eval()
+    skip.load_state_dict(plain.state_dict())
+    expected, got = plain(inputs, MASK), skip(inputs, MASK)
+    assert skip.output_size == plain.output_size + 3 == got.outputs.shape[-1] == got.final_state.shape[-1]
+    for row, length in enumerate(LENGTHS):
+        torch.testing.assert_close(got.outputs[row, :length, -3:], inputs[row, :length])
+        torch.testing.assert_close(got.final_state[row, -3:], inputs[row, :length].mean(dim=0))
+    assert got.outputs[~MASK].eq(0).all()
+    for whole, part in zip(got, expected, strict=True):
+        torch.testing.assert_close(whole[..., :-3], part)
+
+
+@pytest.mark.parametrize("options", [{}, {"residual": True}, {"skip": True}], ids=str)
+def test_options_keep_sentences_independent_of_their_batch(inputs: torch.Tensor, options: dict[str, bool]) -> None:
+    model = encoder(**options, layer_norm=True, zoneout=0.3, reverse=True).eval()
     together = model(inputs, MASK)
     for row, length in enumerate(LENGTHS):
         alone = model(inputs[row : row + 1, :length], torch.ones(1, length, dtype=torch.bool))
