@@ -207,7 +207,7 @@ PARTS += [
 ]
 PARTS += [f"decoder={decoder} model.decoder.num_layers=2" for decoder in options("decoder")]
 PARTS += [f"bridge={bridge}" for bridge in options("bridge")]
-PARTS += [SEPARATE, "model.tied_output=false"]
+PARTS += [SEPARATE, "model.tied_output=false", "model.encoder.skip=true"]
 
 
 @cache
