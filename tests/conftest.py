@@ -34,6 +34,12 @@ def options(group: str) -> list[str]:
     return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
 
 
+def attending_decoders() -> list[str]:
+    """The decoders whose context is chosen by ``attention=...``."""
+    folder = CONF / "decoder"
+    return [name for name in options("decoder") if "attention: ${attention}" in (folder / f"{name}.yaml").read_text()]
+
+
 def pytest_collection_finish() -> None:
     """What was imported stays: the garbage collector need not look at it again and again."""
     gc.collect()

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import FEW_ROWS, PARTS, SMALL, assert_learns, options
+from conftest import FEW_ROWS, PARTS, SMALL, assert_learns, attending_decoders, options
 from omegaconf import DictConfig
 from PIL import Image
 from safetensors.numpy import save_file
@@ -330,7 +330,7 @@ def test_every_decoder_learns_to_describe_a_batch(composed: Callable, decoder: s
     found = corpus.codec.decode(model.eval().predict_with_attention(batch))
     for caption in found:
         assert caption.text == caption.alternatives[0][0] and len(caption.pieces) >= 1
-        if decoder in ("luong", "bahdanau"):
+        if decoder in attending_decoders():
             assert np.shape(caption.attention) == (len(caption.pieces), 4)
             assert np.sum(caption.attention, axis=1) == pytest.approx(1, abs=1e-4)
         else:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import SMALL, assert_learns, options
+from conftest import SMALL, assert_learns, attending_decoders, options
 from omegaconf import DictConfig, OmegaConf
 
 from data.corpus import Corpus, DatasetReader
@@ -203,7 +203,7 @@ SEPARATE = "codec.joint=false codec.tokenizer.vocab_size=34"
 PARTS = [f"decoder=bahdanau cell={cell}" for cell in options("cell")]  # step by step
 PARTS += [f"decoder=luong cell={cell}" for cell in options("cell")]  # one scan
 PARTS += [
-    f"decoder={name} attention={attention}" for name in ("luong", "bahdanau") for attention in options("attention")
+    f"decoder={name} attention={attention}" for name in attending_decoders() for attention in options("attention")
 ]
 PARTS += [f"decoder={decoder} model.decoder.num_layers=2" for decoder in options("decoder")]
 PARTS += [f"bridge={bridge}" for bridge in options("bridge")]
