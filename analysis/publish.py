@@ -62,6 +62,8 @@ def rows_of(folders: list[Path]) -> dict[str, list[dict[str, Any]]]:
         for path in sorted(folder.glob("*.json")):
             name = ", ".join(filter(None, [path.stem.rsplit("-seed", 1)[0], extra]))
             rows.setdefault(name, []).append(json.loads(path.read_text()))
+    if not rows:
+        sys.exit(f"{folders[0]} has no results: record some, or remove the table from the page.")
     for name, group in rows.items():
         if len({result["config_id"] for result in group}) > 1:
             sys.exit(f"{folders[0]}: the seeds of {name} are of more than one config: remove those of the older.")

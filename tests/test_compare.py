@@ -402,6 +402,16 @@ def test_speed_is_reported_where_it_differs(tmp_path: Path, speed: float, text: 
     assert only(tmp_path).notes == ["Speeds are compared across kernels (gru: gru; lstm: lstm)."]
 
 
+def test_the_cost_of_speed_is_a_higher_error_where_lower_is_better(tmp_path: Path) -> None:
+    for cell, score, tokens in (("lstm", 0.3, 100.0), ("gru", 0.4, 150.0)):
+        for seed in (1, 2):
+            training = {"seconds": 1.0, "tokens_per_second": tokens, "kernel": "k", "precision": "fp32"}
+            metrics = {"validation": {"mase": score}, "test": {"mase": score + seed / 100}}
+            selection = {"metric": "mase", "epoch": 3, "score": score}
+            write_run(tmp_path, cell, seed, score, training=training, metrics=metrics, selection=selection)
+    assert "gru trains 1.5 times as fast, and its error is 10.00 points higher." in headline_of(tmp_path)
+
+
 def test_a_fast_group_at_its_baseline_is_no_alternative(tmp_path: Path) -> None:
     for cell, score, tokens in (("lstm", 0.9, 100.0), ("gru", 0.51, 900.0)):
         for seed in (1, 2):

@@ -46,6 +46,11 @@ def test_seeds_of_two_configs_are_not_pooled(tmp_path: Path) -> None:
         table([tmp_path / "recall"])
 
 
+def test_a_table_without_results_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="recall has no results: record some, or remove the table from the page"):
+        table([tmp_path / "recall"])
+
+
 def test_a_summary_has_a_column_for_every_table_and_the_best_in_bold(tmp_path: Path) -> None:
     for seed in (1, 2):
         record(tmp_path / "memory" / "recall", "gru", seed, 0.9)
