@@ -12,11 +12,13 @@ from conftest import CONF, assert_learns, options
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
+from data.captioning import CaptionedImage
 from data.errors import InputError
+from tasks.captioning.recipe import adapt as adapt_captioning
 from training.build import build
 from training.checkpoint import save_checkpoint
 from training.identity import config_id
-from training.recipe import AUTO, Size, read_corpus
+from training.recipe import AUTO, Choices, Size, read_corpus
 
 CJK = "一二三四五六七八九十百千万上下左右東西南北大小中日月火水木金土山川田人口目耳手足車門雨雪花草"
 
@@ -219,6 +221,17 @@ def test_several_captions_of_own_images_are_read_together(composed: Callable, ow
     one, _ = read_corpus(composed("captioning", *own("captioning", 8)))
     assert (cfg.codec.captions_per_image, one.codec.captions_per_image) == (4, 1)
     assert cfg.trainer.batch_tokens == 4 * one.trainer.batch_tokens
+
+
+def test_images_with_more_captions_are_read_fewer_times(composed: Callable) -> None:
+    epochs = []
+    for number in (1, 4):
+        cfg = composed("captioning", "data=images", "data.train=train.csv")
+        captions = tuple(f"a dog and {word} cats" for word in ("no", "two", "three", "four")[:number])
+        choices = Choices(cfg)
+        adapt_captioning([CaptionedImage("image.png", captions)] * 15_000, choices)
+        epochs.append(choices.cfg.trainer.max_epochs)
+    assert epochs == [10, 5]
 
 
 @pytest.mark.parametrize("kind", [{"labels": 150}, {"length": 1}, {"between": ""}], ids=str)
