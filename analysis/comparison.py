@@ -296,8 +296,8 @@ def cost(best: RunGroup, groups: Sequence[RunGroup]) -> str:
     kernels = fastest.distinct_values("kernel"), best.distinct_values("kernel")
     across = f" ({kernels[0]} against {kernels[1]} kernels)" if kernels[0] != kernels[1] else ""
     loss = abs(best.mean - fastest.mean)
-    worse = f"its error is {loss:.2f} points higher" if lower_is_better(best.metric) else f"scores {loss:.2f} points less"
-    return f"{fastest.name} trains {factor:.1f} times as fast{across}, and {worse}."
+    worse = "its error is {:.2f} points higher" if lower_is_better(best.metric) else "scores {:.2f} points less"
+    return f"{fastest.name} trains {factor:.1f} times as fast{across}, and {worse.format(loss)}."
 
 
 def join_names(names: Sequence[str]) -> str:
