@@ -172,18 +172,20 @@ def launch(
 
 
 def assert_learns(model: TaskModel, batch: Batch, steps: int) -> None:
-    """Every parameter has a gradient, and training on one batch clearly reduces its loss."""
+    """Every parameter has a gradient, and a few steps of training on one batch clearly reduce its loss."""
     optimizer = torch.optim.Adam(model.parameters(), lr=0.03)
     losses = []
     for _ in range(steps):
         loss = model.loss(batch)
+        losses.append(loss.total.item() / loss.number)
+        if losses[-1] < 0.9 * losses[0]:
+            return
         optimizer.zero_grad()
         loss.total.backward()
         assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
-        losses.append(loss.total.item() / loss.number)
-    assert min(losses) < 0.9 * losses[0]
+    raise AssertionError(f"the loss stays at {losses}")
 
 
 TEXT_TASKS = ("memory", "sentiment", "tagging", "translation")  # whose inputs are lines of text
