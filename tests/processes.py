@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -55,12 +55,9 @@ class Command:
         warnings.resetwarnings()
         warnings.simplefilter("ignore", DeprecationWarning)  # as in a process that is no test
         os.chdir(self.root)
-        os.environ.update(self.variables)
         if self.root != ROOT:
             forget_modules(self.root)
-        sys.argv[1:] = self.arguments[1:]
-        GlobalHydra.instance().clear()
-        runpy.run_module(self.arguments[0], run_name="__main__", alter_sys=True)
+        run_module(self.arguments, self.variables)
 
     @property
     def output(self) -> str:
@@ -88,6 +85,14 @@ class Command:
         self.stdin.close()
         self.printed = [close(file) for file in self.files]
         return code
+
+
+def run_module(arguments: Sequence[str], variables: Mapping[str, str]) -> None:
+    """What ``python -m module arguments`` does, in a copy of this process."""
+    os.environ.update(variables)
+    sys.argv[1:] = arguments[1:]
+    GlobalHydra.instance().clear()
+    runpy.run_module(arguments[0], run_name="__main__", alter_sys=True)
 
 
 def forget_modules(root: Path) -> None:

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import socket
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,9 @@ import torch
 import torch.distributed as dist
 from conftest import PARTS, SMALL, small
 from omegaconf import DictConfig
-from processes import FORKS, Command, command
+from processes import FORKS, Command, command, run_module
 from torch import nn
+from torch.distributed.elastic.multiprocessing.subprocess_handler import SubprocessHandler
 
 from data.corpus import Batches, Corpus
 from data.errors import InputError
@@ -95,7 +97,23 @@ def test_two_processes_train_what_one_does(launch: Callable, files: list[str], t
     assert {path.name for path in two.iterdir()} == {path.name for path in one.iterdir()} | {"run.log"}
 
 
-def test_torchrun_starts_a_run(files: list[str], tmp_path: Path) -> None:
+def start_a_copy(handler: object, command: tuple[str, ...], variables: dict[str, str]) -> multiprocessing.Process:
+    """In place of the method by which ``torchrun`` starts Python: a copy of this process, which has the imports."""
+    assert command[:3] == (sys.executable, "-u", "-m")
+    process = multiprocessing.get_context("fork").Process(target=in_a_session, args=(command[3:], variables))
+    process.start()
+    process.poll, process.wait = lambda: process.exitcode, process.join  # type: ignore[attr-defined]
+    return process
+
+
+def in_a_session(arguments: tuple[str, ...], variables: dict[str, str]) -> None:
+    os.setsid()
+    run_module(arguments, variables)
+
+
+def test_torchrun_starts_a_run(files: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if FORKS:
+        monkeypatch.setattr(SubprocessHandler, "_popen", start_a_copy)
     torchrun = ["torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m"]
     options = ["tasks.sentiment", *SMALL, *files, "trainer.max_epochs=1", f"hydra.run.dir={tmp_path / 'run'}"]
     done = command(*torchrun, *options)
