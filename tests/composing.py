@@ -1,44 +1,44 @@
-"""Hydra's composition with a memory: each file is read once, and each choice of options merged once in a session.
+"""Hydra's composition with a memory: a file is read once in a session, and what many choices begin with is merged once.
 
 Hydra reads and merges about forty files for every config, which took most of the time of many small tests. Setting the
 values of a command line stays with it. Only configs of ``conf/`` alone are kept, as that does not change in a session.
 """
 
 import pickle
-from copy import deepcopy
+from collections.abc import Container
+from copy import copy, deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hydra._internal import config_loader_impl
+from hydra._internal import config_loader_impl, defaults_list
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.config_repository import ConfigRepository, IConfigRepository
+from hydra._internal.config_repository import CachingConfigRepository, ConfigRepository, IConfigRepository
 from hydra._internal.defaults_list import DefaultsList, Overrides
-from hydra.core.default_element import ResultDefault
+from hydra.core.default_element import InputDefault, ResultDefault
 from hydra.core.override_parser.types import Override
 from hydra.plugins.config_source import ConfigResult
 from omegaconf import DictConfig
 
 CONF = Path(__file__).parents[1] / "conf"
-list_defaults, merge = config_loader_impl.create_defaults_list, ConfigLoaderImpl._compose_config_from_defaults_list
-load = ConfigRepository.load_config
-FILES: dict[tuple[Any, ...], bytes] = {}
-LISTS: dict[tuple[Any, ...], DefaultsList] = {}
-CONFIGS: dict[tuple[Any, ...], bytes] = {}
+Key = tuple[Any, ...]  # where configs come from, and what is chosen
+FILES: dict[Key, ConfigResult | None] = {}  # which Hydra copies before it changes them
+LISTS: dict[Key, DefaultsList] = {}
+PARTS: dict[Key, bytes] = {}  # files at their place in a config
+CONFIGS: dict[Key, bytes] = {}
+BEGINNINGS: set[Key] = set()  # of all lists of files that were merged
 
 
 def remember() -> None:
     """Let Hydra use what this module keeps, in this process and in its forks."""
-    config_loader_impl.create_defaults_list = remembered_list
-    ConfigLoaderImpl._compose_config_from_defaults_list = remembered_config
-    ConfigRepository.load_config = remembered_file
+    for (owner, name), (_, function) in FUNCTIONS.items():
+        setattr(owner, name, function)
 
 
 def forget() -> None:
     """Undo ``remember``."""
-    config_loader_impl.create_defaults_list = list_defaults
-    ConfigLoaderImpl._compose_config_from_defaults_list = merge
-    ConfigRepository.load_config = load
+    for (owner, name), (function, _) in FUNCTIONS.items():
+        setattr(owner, name, function)
 
 
 def sources(repo: IConfigRepository) -> tuple[str, ...] | None:
@@ -55,8 +55,8 @@ def remembered_file(repo: ConfigRepository, config_path: str) -> ConfigResult | 
     if key[0] is None:
         return load(repo, config_path)
     if key not in FILES:
-        FILES[key] = pickle.dumps(load(repo, config_path))
-    return pickle.loads(FILES[key])
+        FILES[key] = load(repo, config_path)
+    return FILES[key]
 
 
 def remembered_list(
@@ -81,11 +81,75 @@ def remembered_list(
     return replace(kept, defaults=list(kept.defaults), config_overrides=overrides.config_overrides, overrides=overrides)
 
 
+class Merged(ResultDefault):
+    """What the files at the beginning of a list have been merged to.
+
+    Args:
+        config: that.
+    """
+
+    def __init__(self, config: DictConfig) -> None:
+        super().__init__("merged")
+        self.config = config
+
+
+def remembered_part(loader: ConfigLoaderImpl, default: ResultDefault, repo: IConfigRepository) -> ConfigResult:
+    """``ConfigLoaderImpl._load_single_config`` of Hydra."""
+    if isinstance(default, Merged):
+        return ConfigResult("", "", default.config, {"package": None})
+    key = (sources(repo), repr(default))
+    if key[0] is None:
+        return part(loader, default, repo)
+    if key not in PARTS:
+        PARTS[key] = pickle.dumps(part(loader, default, repo))
+    return pickle.loads(PARTS[key])
+
+
 def remembered_config(loader: ConfigLoaderImpl, defaults: list[ResultDefault], repo: IConfigRepository) -> DictConfig:
     """``ConfigLoaderImpl._compose_config_from_defaults_list`` of Hydra."""
     key = (sources(repo), *map(repr, defaults))
     if key[0] is None:
         return merge(loader, defaults, repo)
     if key not in CONFIGS:
-        CONFIGS[key] = pickle.dumps(merge(loader, defaults, repo))
+        extend(loader, defaults[: beginning(key, BEGINNINGS)], repo)
+        extend(loader, defaults, repo)
+        BEGINNINGS.update(key[:length] for length in range(2, len(key)))
     return pickle.loads(CONFIGS[key])
+
+
+def beginning(key: Key, known: Container[Key]) -> int:
+    """How many files of a list are the beginning of one that is known."""
+    return next((length for length in range(len(key) - 1, 0, -1) if key[: length + 1] in known), 0)
+
+
+def extend(loader: ConfigLoaderImpl, defaults: list[ResultDefault], repo: IConfigRepository) -> None:
+    """Keep what a list of files is merged to, made from the longest beginning that is kept."""
+    key = (sources(repo), *map(repr, defaults))
+    kept = beginning(key, CONFIGS)
+    if kept < len(defaults):
+        before = [Merged(pickle.loads(CONFIGS[key[: kept + 1]]))] if kept else []
+        CONFIGS[key] = pickle.dumps(merge(loader, [*before, *defaults[kept:]], repo))
+
+
+def shared_repository(repo: CachingConfigRepository, delegate: ConfigRepository) -> None:
+    """``CachingConfigRepository.__init__`` of Hydra, which copies every source."""
+    repo.delegate, repo.cache = copy(delegate), {}
+
+
+def interpolated_choices(overrides: Overrides, defaults: list[InputDefault], self_added: bool) -> DictConfig | None:
+    """``_create_interpolation_map`` of Hydra, which few of the files need for which it is made."""
+    needed = any(not default.is_self() and default.is_interpolation() for default in defaults)
+    return choices(overrides, defaults, self_added) if needed else None
+
+
+list_defaults, choices = config_loader_impl.create_defaults_list, defaults_list._create_interpolation_map
+merge, part = ConfigLoaderImpl._compose_config_from_defaults_list, ConfigLoaderImpl._load_single_config
+load, copied_repository = ConfigRepository.load_config, CachingConfigRepository.__init__
+FUNCTIONS = {  # Hydra's own, and those of this module
+    (config_loader_impl, "create_defaults_list"): (list_defaults, remembered_list),
+    (defaults_list, "_create_interpolation_map"): (choices, interpolated_choices),
+    (ConfigLoaderImpl, "_compose_config_from_defaults_list"): (merge, remembered_config),
+    (ConfigLoaderImpl, "_load_single_config"): (part, remembered_part),
+    (ConfigRepository, "load_config"): (load, remembered_file),
+    (CachingConfigRepository, "__init__"): (copied_repository, shared_repository),
+}

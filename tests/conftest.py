@@ -12,7 +12,7 @@ from typing import Any
 import composing
 import pytest
 import torch
-from hydra import compose, initialize
+from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
@@ -64,7 +64,7 @@ def cache_of_baselines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
 def pickled(task: str, *overrides: str, hydra: bool) -> bytes:
     """A composed config, which tests ask for again and again."""
     GlobalHydra.instance().clear()
-    with initialize(version_base="1.3", config_path="../conf"):
+    with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
         return pickle.dumps(compose(task, overrides=list(overrides), return_hydra_config=hydra))
 
 

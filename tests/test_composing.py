@@ -23,8 +23,9 @@ CHOICES = [
 def memory() -> Iterator[None]:
     """What is kept now is what a test composes."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(composing, "LISTS", {})
-        patch.setattr(composing, "CONFIGS", {})
+        for name in ("FILES", "LISTS", "PARTS", "CONFIGS"):
+            patch.setattr(composing, name, {})
+        patch.setattr(composing, "BEGINNINGS", set())
         yield
     composing.remember()
 
@@ -46,6 +47,15 @@ def test_a_remembered_config_is_that_of_hydra(memory: None, choice: tuple[str, .
     assert other.seed == 6 and len(composing.CONFIGS) == 1
     with pytest.raises(ConfigAttributeError):
         again.trainer.max_epoch = 3
+
+
+def test_choices_that_begin_alike_are_those_of_hydra(memory: None) -> None:
+    """The second keeps what it shares with the first, and the third goes on from there."""
+    cells = [("tagging", f"cell={cell}", "hydra/launcher=joblib") for cell in ("gru", "rnn", "sru")]
+    found = [OmegaConf.to_yaml(composed(*choice)) for choice in cells]
+    assert len(composing.CONFIGS) == 4
+    composing.forget()
+    assert found == [OmegaConf.to_yaml(composed(*choice)) for choice in cells]
 
 
 def test_configs_of_another_folder_are_read_anew(memory: None, tmp_path: Path) -> None:
