@@ -1,5 +1,6 @@
 """What a config may name: parts of the type that their place expects, and plain values of the declared types."""
 
+import pickle
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -46,7 +47,7 @@ def values(cfg: DictConfig, place: str) -> Iterator[tuple[str, Any]]:
 
 def refusal(cfg: DictConfig, place: str, value: Any) -> str:
     """The sentence by which a value at a place is refused."""
-    changed = cfg.copy()
+    changed = pickle.loads(pickle.dumps(cfg))  # a third of the time of a copy
     with open_dict(changed):
         OmegaConf.update(changed, place, value, merge=False, force_add=True)
     with torch.device("meta"), pytest.raises(InputError) as error:
