@@ -18,7 +18,12 @@ from hydra._internal.defaults_list import DefaultsList, Overrides
 from hydra.core.default_element import InputDefault, ResultDefault
 from hydra.core.override_parser.types import Override
 from hydra.plugins.config_source import ConfigResult
-from omegaconf import DictConfig
+from omegaconf import DictConfig, _utils
+from omegaconf._utils import get_yaml_loader
+from yaml import YAMLError
+from yaml.constructor import SafeConstructor
+from yaml.cyaml import CParser
+from yaml.resolver import Resolver
 
 CONF = Path(__file__).parents[1] / "conf"
 Key = tuple[Any, ...]  # where configs come from, and what is chosen
@@ -136,6 +141,26 @@ def shared_repository(repo: CachingConfigRepository, delegate: ConfigRepository)
     repo.delegate, repo.cache = copy(delegate), {}
 
 
+class QuickLoader(CParser, get_yaml_loader()):  # type: ignore[misc]
+    """OmegaConf's loader of YAML, with the parser that is written in C; mistakes are found by the other one.
+
+    Args:
+        stream: a text or a file.
+    """
+
+    def __init__(self, stream: Any) -> None:
+        self.text = stream if isinstance(stream, str | bytes) else stream.read()
+        CParser.__init__(self, self.text)
+        SafeConstructor.__init__(self)
+        Resolver.__init__(self)
+
+    def get_single_data(self) -> Any:
+        try:
+            return super().get_single_data()
+        except YAMLError:
+            return get_yaml_loader()(self.text).get_single_data()
+
+
 def interpolated_choices(overrides: Overrides, defaults: list[InputDefault], self_added: bool) -> DictConfig | None:
     """``_create_interpolation_map`` of Hydra, which few of the files need for which it is made."""
     needed = any(not default.is_self() and default.is_interpolation() for default in defaults)
@@ -145,7 +170,8 @@ def interpolated_choices(overrides: Overrides, defaults: list[InputDefault], sel
 list_defaults, choices = config_loader_impl.create_defaults_list, defaults_list._create_interpolation_map
 merge, part = ConfigLoaderImpl._compose_config_from_defaults_list, ConfigLoaderImpl._load_single_config
 load, copied_repository = ConfigRepository.load_config, CachingConfigRepository.__init__
-FUNCTIONS = {  # Hydra's own, and those of this module
+FUNCTIONS: dict[tuple[Any, str], tuple[Any, Any]] = {  # of Hydra and OmegaConf, and of this module
+    (_utils, "get_yaml_loader"): (get_yaml_loader, lambda: QuickLoader),
     (config_loader_impl, "create_defaults_list"): (list_defaults, remembered_list),
     (defaults_list, "_create_interpolation_map"): (choices, interpolated_choices),
     (ConfigLoaderImpl, "_compose_config_from_defaults_list"): (merge, remembered_config),
