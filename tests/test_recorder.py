@@ -18,6 +18,7 @@ from training.model import TaskModel
 from training.recorder import FILE, PICTURE, RecordedCell, Recorder, backward, stepping
 
 FEW = ["data.sizes={train: 30, validation: 12, test: 6}", "trainer.max_epochs=1"]
+DRAWN = "tagging"  # the task whose runs draw their pictures: its encoder reads both ways
 OPTIONS = {
     "memory": ["data=temporal_order", "data.length=20"],
     "translation": ["codec.tokenizer.vocab_size=120", "model.decoder.hidden_size=8", "beam=1"],
@@ -130,8 +131,7 @@ def test_saturated_gates_are_counted_without_padding(composed: Callable) -> None
     assert {count[2] for count in cell.gates.counts.values()} == {8 * int(encoded.lengths.sum())}
 
 
-@pytest.mark.parametrize("task", TEXT_TASKS)
-@pytest.mark.draws
+@pytest.mark.parametrize("task", [pytest.param(DRAWN, marks=pytest.mark.draws), *sorted({*TEXT_TASKS} - {DRAWN})])
 def test_a_run_with_a_recorder_trains_the_same_bits(launch: Callable, task: str) -> None:
     given = [*FEW, *OPTIONS.get(task, [])]
     off, on = launch(task, *given, folder="off"), launch(task, *given, "recorder=states", folder="on")
@@ -139,7 +139,8 @@ def test_a_run_with_a_recorder_trains_the_same_bits(launch: Callable, task: str)
     results = [json.loads((folder / "result.json").read_text()) for folder in (off, on)]
     assert results[0]["metrics"] == results[1]["metrics"] and results[0]["config_id"] == results[1]["config_id"]
     assert "warnings" not in results[1]
-    assert not (off / FILE).exists() and not (off / PICTURE).exists() and (on / PICTURE).stat().st_size > 5000
+    assert not (off / FILE).exists() and not (off / PICTURE).exists() and (on / PICTURE).exists()
+    assert (on / PICTURE).stat().st_size > 5000 or task != DRAWN
     found, history = rows(on), [json.loads(line) for line in (on / "history.jsonl").read_text().splitlines()]
     assert [row["clipped_share"] for row in found["clipping"]] == [row["clipped_share"] for row in history]
     for kind in ("gradients", "gates"):
