@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from processes import Command, wait_for
 
+import training.load
 from data.errors import InputError
 from models.generator import TargetGenerator
 from tasks import load
@@ -252,6 +254,13 @@ def check_answers(predictors: dict, task: str, lines: list[str]) -> None:
         assert "\n" not in written and (task == "tagging" or answer.input == line)
 
 
+@pytest.fixture
+def loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run is read once for all calls of the command."""
+    monkeypatch.setattr("training.load.load", cache(training.load.load))
+
+
+@pytest.mark.usefixtures("loaded_once")
 @pytest.mark.parametrize("task", TEXT_TASKS)
 @some(40)
 @given(content=st.binary(max_size=80) | st.text(max_size=60).map(lambda text: text.encode("utf-8", "surrogatepass")))
