@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import IO
 
 import torch
+import torch._dynamo
 from hydra.core.global_hydra import GlobalHydra
 
+assert torch._dynamo  # the first optimizer of a process imports it, and copies of this one find it imported
 ROOT = Path(__file__).parents[1]
 FORKS = sys.platform == "linux" and not torch.cuda.is_available()  # CUDA and its threads do not survive a fork
 
