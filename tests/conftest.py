@@ -137,17 +137,22 @@ def draw_nothing(*arguments: Any) -> None:
 
 
 @pytest.fixture
-def launch(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[..., Path]]:
-    """``launch(task, *overrides, folder=...)``: a small run in this process, as the command line starts it.
+def undrawn(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures of runs, also of those in copies of this process, are empty files, as drawing takes longest.
 
-    With ``mode=RunMode.MULTIRUN`` it is a job of a sweep. Its pictures are empty files, as drawing takes longest, but
-    for tests that are marked ``draws``.
+    Not so for tests that are marked ``draws``.
     """
     if request.node.get_closest_marker("draws") is None:
         for function in DRAWING:
             monkeypatch.setattr(function, draw_nothing)
+
+
+@pytest.fixture
+def launch(undrawn: None, tmp_path: Path) -> Iterator[Callable[..., Path]]:
+    """``launch(task, *overrides, folder=...)``: a small run in this process, as the command line starts it.
+
+    With ``mode=RunMode.MULTIRUN`` it is a job of a sweep.
+    """
 
     def start(task: str, *overrides: str, folder: str = "run", mode: RunMode = RunMode.RUN) -> Path:
         from training.run import run

@@ -33,6 +33,8 @@ from training.trainer import Trainer
 
 assert run  # what it imports, copies of this process need not import
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 SHARES = ["trainer.batch_sentences=13"]  # of 40 rows: batches of 13, and one of 1
 EXACT = ["model.dropout=0", "model.word_dropout=0"]  # masks are drawn in each process
 

@@ -51,6 +51,7 @@ def test_slurm_is_asked_for_what_a_job_needs(files: list[str], tmp_path: Path) -
         assert f"#SBATCH --{option}" in script
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_optuna_takes_the_best_score_and_passes_over_what_diverged(
     files: list[str], reviews: Path, tmp_path: Path
 ) -> None:

@@ -187,6 +187,7 @@ def test_a_dry_sweep_lists_and_leaves_nothing(launch: Callable, files: list[str]
     assert "finished" in capsys.readouterr().out and status(done) == "ok"
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_sweep_from_the_command_line(files: list[str], tmp_path: Path) -> None:
     options = [*SMALL, *files, "cell=rnn,gru", "optimizer.lr=0.01,1e30,-1", "trainer.clip_grad_norm=null"]
     options += [f"hydra.sweep.dir={tmp_path / 'sweep'}", "schedule.warmup=0"]
