@@ -44,12 +44,15 @@ LINES = ["the film is good .", "the dog sees a cat , although it isn't big", "Gr
 
 
 @pytest.fixture(scope="module", autouse=True)
-def one_registry() -> Iterator[None]:
-    """PyTorch's exporter lists its operators anew for every graph, which takes most of its time."""
+def operators_listed_once() -> Iterator[None]:
+    """PyTorch and its exporter list their operators anew for every graph, which takes most of their time."""
+    from torch.export import decomp_utils, exported_program
     from torch.onnx._internal.exporter._registration import ONNXRegistry
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ONNXRegistry, "from_torchlib", staticmethod(cache(ONNXRegistry.from_torchlib)))
+        for module in (decomp_utils, exported_program):
+            patch.setattr(module, "_collect_all_valid_cia_ops", cache(module._collect_all_valid_cia_ops))
         yield
 
 
