@@ -391,6 +391,7 @@ def test_the_example_reads_images_as_the_suite_does(
     [
         ("forecasting", ["forecast=attention", "shape=one_to_many", "model.decoder.hidden_size=8", "cell=gru"]),
         ("captioning", ["decoder=cho", "cell=rnn"]),
+        ("sentiment", ["characters=ngrams_convolution", "codec.max_characters=18"]),
     ],
     ids=lambda value: value if isinstance(value, str) else value[0],
 )
@@ -402,6 +403,12 @@ def test_other_parts_are_graphs_for_any_batch_too(tmp_path: Path, task: str, ove
     for name, part in names.items():
         write_graph(part, tmp_path / f"{name}.onnx")
     assert len(list(onnx.compared(made, batches, onnx.sessions(tmp_path, names)))) == 3 * len(names)
+
+
+def test_what_spells_words_is_in_the_vocabulary(tmp_path: Path) -> None:
+    save_run("sentiment", tmp_path / "run", "characters=ngrams", "codec.max_characters=18")
+    vocabulary = exporter(load(tmp_path / "run", device="cpu")).vocabulary()
+    assert vocabulary["max_characters"] == 18 and "a" in vocabulary["characters"]
 
 
 def test_features_take_the_place_of_pixels(tmp_path: Path) -> None:

@@ -14,10 +14,7 @@ from data.errors import InputError
 from data.stored import read_encoded, write_encoded
 from data.tokenizers import WordTokenizer
 from data.vocabulary import PAD, UNK
-from deployment import onnx
-from deployment.onnx import write_graph
 from tasks import load
-from tasks.sentiment.export import SentimentExport
 from training.build import build
 
 TEXTS = ["the plot is dull", "the cast is superb , the plot superb", "dull"]
@@ -77,14 +74,3 @@ def test_spelling_needs_a_codec_that_has_it(composed: Callable[..., DictConfig])
     model = composed("sentiment", "characters=ngrams").model
     with pytest.raises(InputError, match=r"set codec\.max_characters, for example to 18"):
         build(model, vocab_size=9, num_labels=2)
-
-
-def test_spelled_classifiers_are_graphs(tmp_path: Path) -> None:
-    save_run("sentiment", tmp_path / "run", "characters=ngrams_convolution", *SPELLED)
-    predictor = load(tmp_path / "run", device="cpu")
-    made = SentimentExport(predictor.model, predictor.codec)
-    batches = list(onnx.check_batches(made))
-    for name, part in made.parts(batches[1]).items():
-        write_graph(part, tmp_path / f"{name}.onnx")
-    assert len(list(onnx.compared(made, batches, onnx.sessions(tmp_path, ["model"])))) == 3
-    assert made.vocabulary()["max_characters"] == 18 and "a" in made.vocabulary()["characters"]
