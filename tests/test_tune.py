@@ -202,8 +202,10 @@ def test_the_position_of_every_drawn_value_is_known(sweep: Path) -> None:
 
 
 def test_the_best_trials_are_trained_with_fresh_seeds(
-    launch: Callable, files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture
+    launch: Callable, files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("analysis.report_figures.svg", lambda *drawn: "")  # other tests draw
+
     def trial(cell: str, number: int, *options: str) -> Path:
         given = [*files, "trainer.max_epochs=1", f"cell={cell}", f"trial={number}", *options]
         return launch("sentiment", *given, mode=RunMode.MULTIRUN, folder=f"sweep/{cell}{number}")
