@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+import composing
 import torch
 import torch._dynamo
 from hydra.core.global_hydra import GlobalHydra
@@ -99,6 +100,7 @@ def run_module(arguments: Sequence[str], variables: Mapping[str, str]) -> None:
 
 def forget_modules(root: Path) -> None:
     """Import the suite from another checkout from now on; what is not of the suite stays imported."""
+    composing.forget()
     for name, module in list(sys.modules.items()):
         if Path(getattr(module, "__file__", None) or "/").is_relative_to(ROOT) and name != "__main__":
             del sys.modules[name]
