@@ -50,6 +50,36 @@ def test_buckets_leave_little_padding() -> None:
     assert lengths.sum() / padded > 0.9
 
 
+class InOrder(np.random.Generator):
+    """A generator that leaves every order as it is."""
+
+    def __init__(self) -> None:
+        super().__init__(np.random.PCG64(0))
+
+    def permutation(self, number: int) -> np.ndarray:  # type: ignore[override]
+        return np.arange(number)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "tokens", "number", "bucket"),
+    [
+        ([4, 2] * 10, 12, 2, 8),  # 4 rows of 3 tokens in a batch
+        ([4, 2] * 10, 1, 3, 3),  # a row in a batch, though longer than it
+        ([1, 0, 0, 0], 1, 1, 4),
+        ([[4, 1], [2, 3]] * 20, 20, 2, 2 * 4 * 4),  # two sides
+        ([4, 2] * 30, 1, None, 50),
+    ],
+)
+def test_rows_are_sorted_within_buckets(lengths: list, tokens: int, number: int | None, bucket: int) -> None:
+    given = np.array(lengths)
+    batches = shuffled_buckets(
+        given, tokens, 99, InOrder(), **({} if number is None else {"batches_per_bucket": number})
+    )
+    starts = range(0, len(given), bucket)
+    sorted_rows = [start + short_to_long(given[start : start + bucket]) for start in starts]
+    assert np.concatenate(batches).tolist() == np.concatenate(sorted_rows).tolist()
+
+
 class Letters(Codec[LabelledText]):
     """One id per letter; resampling writes every text backwards."""
 

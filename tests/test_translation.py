@@ -114,6 +114,27 @@ def test_sampled_pieces_belong_to_the_seed_and_say_the_same(model_type: str) -> 
     assert codec(model_type).resample(best, pairs, 1) is best
 
 
+def test_pieces_are_sampled_as_widely_as_asked_for() -> None:
+    texts = [pair.source for pair in sentences(100)]
+    tokenizer = SentencePieceTokenizer(40, "unigram", lowercase=False)
+    tokenizer.fit(texts)
+    best = [tokenizer.split(text) for text in texts]
+
+    def share(alpha: float, nbest: int) -> float:
+        sampled = tokenizer.sample(texts, alpha, nbest, seed=1)
+        return sum(one == other for one, other in zip(sampled, best, strict=True)) / len(texts)
+
+    assert share(50.0, -1) > 0.9 and share(0.01, -1) < 0.3 < share(0.01, 2) < 0.7
+
+
+def test_every_whole_number_is_a_seed_of_its_own() -> None:
+    texts = [pair.source for pair in sentences(100)]
+    tokenizer = SentencePieceTokenizer(40, "unigram", lowercase=False)
+    tokenizer.fit(texts)
+    drawn = [list(tokenizer.sample(texts, 0.1, -1, seed)) for seed in (-2, 0, 1, 2, 3, 2**33 - 3)]
+    assert all(one != other for place, one in enumerate(drawn) for other in drawn[:place])
+
+
 @pytest.mark.parametrize("model_type", ["unigram", "bpe"])
 def test_sampled_pieces_are_the_same_in_another_process(model_type: str) -> None:
     texts = [pair.source for pair in sentences(100)]
@@ -170,7 +191,7 @@ def test_long_sides_are_cut_and_counted(joint: bool) -> None:
 def test_only_subwords_can_be_sampled() -> None:
     one = TranslationCodec(CharacterTokenizer(lowercase=False), True, 0.1, -1)
     one.fit(sentences(5))
-    with pytest.raises(InputError, match=r"sampling_alpha=0\.1: .*only sub-words can be sampled"):
+    with pytest.raises(InputError, match=r"sampling_alpha=0\.1: CharacterTokenizer .*only sub-words can be sampled"):
         one.resample(one.encode(sentences(5)), sentences(5), 1)
 
 
