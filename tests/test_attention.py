@@ -44,6 +44,15 @@ def test_weights_are_a_distribution_over_the_tokens_of_the_sentence(attention: A
     assert torch.all(weights[(~mask).unsqueeze(1).expand_as(weights)] == 0)
     assert torch.allclose(weights.sum(dim=-1), torch.ones(3, 4))
     assert torch.allclose(contexts, weights @ values)
+    assert (attention.query_size, attention.context_size) == (QUERY, MEMORY)
+
+
+def test_a_memory_in_half_precision_is_read_with_weights_in_full(attention: Attention) -> None:
+    values, mask = ragged()
+    memory, queries = memory_of(attention, values, mask), torch.randn(3, 4, QUERY)
+    contexts, weights = attention(queries, Memory(memory.values.bfloat16(), memory.keys.bfloat16(), mask))
+    assert (contexts.dtype, weights.dtype) == (torch.bfloat16, torch.float32)
+    torch.testing.assert_close(contexts.float(), attention(queries, memory)[0], atol=0.05, rtol=0.05)
 
 
 def test_values_on_padding_have_no_effect(attention: Attention) -> None:

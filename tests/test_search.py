@@ -25,17 +25,17 @@ class Chain:
         self.table = logits.log_softmax(dim=-1)
 
     def start(self, rows: list[int]) -> tuple[Memory, State]:
-        """The memory holds the number of the sentence; the state is the last token but one, in two entries."""
+        """The memory holds the number of the sentence; the state is the last token but one, twice in two entries."""
         number = torch.tensor(rows, dtype=torch.float32).view(-1, 1, 1)
-        before = torch.full((len(rows), 1), float(BOS))
+        before = torch.full((len(rows), 2), float(BOS))
         return Memory(number, number, torch.ones(len(rows), 1, dtype=torch.bool)), (before, -before)
 
     def step(self, tokens: Tensor, memory: Memory, state: State) -> tuple[Tensor, State]:
         before, negated = state
         assert torch.equal(before, -negated), "the entries of a state were selected differently"
         numbers = memory.values.flatten().long().repeat_interleave(len(tokens) // len(memory.mask))
-        following = tokens.unsqueeze(1).float()
-        return self.table[numbers, before.flatten().long(), tokens], (following, -following)
+        following = tokens.unsqueeze(1).expand(-1, 2).float()
+        return self.table[numbers, before[:, 0].long(), tokens], (following, -following)
 
     def log_probability(self, number: int, tokens: list[int]) -> float:
         path = [BOS, BOS, *tokens]
@@ -138,6 +138,12 @@ def test_no_sentence_is_longer_than_its_maximum_length() -> None:
         assert all(len(hypothesis.tokens) == max_length and not hypothesis.ended for hypothesis in nbest)
     mask = torch.arange(5) < torch.tensor([[5], [2]])
     assert BeamSearch(1, 1.0, max_length_factor=1.5, max_length_extra=3).max_lengths(mask).tolist() == [10, 6]
+
+
+def test_a_search_begins_with_one_hypothesis_for_each_sentence() -> None:
+    partial = search(3).empty_hypotheses(torch.tensor([4, 9]))
+    assert partial.tokens.shape == (2, 3, 0)
+    assert partial.log_probabilities.tolist() == [[0.0, -torch.inf, -torch.inf]] * 2
 
 
 def test_invalid_options_are_refused() -> None:
