@@ -20,7 +20,16 @@ from data.errors import InputError
 from data.sources.parallel import FilePairs
 from data.sources.texts import FileTexts, HubTexts
 from data.tagging import TaggedSentence
-from data.tokenizers import ASCII_WORD, WORD, CharacterTokenizer, SentencePieceTokenizer, WordTokenizer
+from data.tokenizers import (
+    ASCII_WORD,
+    LONGEST_WORD,
+    WORD,
+    CharacterTokenizer,
+    SentencePieceTokenizer,
+    WordTokenizer,
+    cut_long_words,
+    evenly_spaced,
+)
 from data.translation import TranslationCodec
 from data.vocabulary import SPECIALS, UNK, Vocabulary
 
@@ -494,6 +503,32 @@ def test_sentencepiece_learns_from_long_sentences_too() -> None:
     tokenizer = SentencePieceTokenizer(vocab_size=40, model_type="unigram", lowercase=True)
     tokenizer.fit(["a short text about b"] * 9 + ["zebra" + " zebra" * 2000])
     assert "z" in "".join(tokenizer.inventory)
+
+
+def test_only_very_long_words_are_cut() -> None:
+    for text in ("a b", "a " * LONGEST_WORD, "x" * LONGEST_WORD):
+        assert cut_long_words(text) == [text]
+    text = "a " + "x" * (2 * LONGEST_WORD + 7)
+    parts = cut_long_words(text)
+    assert "".join(parts) == text and list(map(len, parts)) == [LONGEST_WORD, LONGEST_WORD, 9]
+
+
+def test_texts_are_chosen_at_equal_distances() -> None:
+    texts = list(map(str, range(10)))
+    assert list(evenly_spaced(texts, 10, 3)) == ["3", "6", "9"]
+    assert list(evenly_spaced(texts, 10, 4)) == ["2", "4", "7", "9"]
+    assert list(evenly_spaced(texts, 10, 10)) == list(evenly_spaced(texts, 10, 99)) == texts
+
+
+def test_sentencepiece_says_of_how_many_texts_it_has_learned(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("data.tokenizers.MOST_TEXTS", 20)
+    tokenizer = SentencePieceTokenizer(vocab_size=22, model_type="bpe", lowercase=True)
+    tokenizer.fit([text for text, _ in ROWS * 5][:20])
+    assert tokenizer.notes == [] and tokenizer.split("WARM") == tokenizer.split("warm")
+    tokenizer = SentencePieceTokenizer(vocab_size=9000, model_type="bpe", lowercase=True)
+    tokenizer.fit([text for text, _ in ROWS * 9][:21])
+    few, small = tokenizer.notes
+    assert few == "SentencePiece learned from 20 of 21 texts, evenly spaced." and "vocab_size=9000" in small
 
 
 @pytest.mark.parametrize("model_type", ["unigram", "bpe"])
