@@ -40,6 +40,14 @@ def test_layers_are_stacked_and_directions_concatenated(inputs: torch.Tensor) ->
     assert outputs.shape == (3, 6, model.output_size) == (3, 6, 8)
 
 
+def test_one_direction_has_one_cell_in_every_layer(inputs: torch.Tensor) -> None:
+    model = encoder(bidirectional=False)
+    assert [len(cells) for cells in model.layers] == [1, 1]
+    assert model(inputs, MASK).outputs.shape[-1] == model.output_size == 4
+    with pytest.raises(ValueError, match=r"An encoder has at least one layer, not 0\."):
+        encoder(num_layers=0)
+
+
 def test_inputs_of_another_size_are_refused_before_any_kernel_sees_them(inputs: torch.Tensor) -> None:
     with pytest.raises(ValueError, match=r"An encoder with input_size=3 cannot read inputs of 2 features\."):
         encoder()(inputs[..., :2], MASK)
@@ -72,6 +80,15 @@ def test_layer_norm_normalises_the_input_of_the_second_layer(inputs: torch.Tenso
     torch.testing.assert_close(model(inputs, MASK).outputs, expected.outputs)
     assert not torch.allclose(encoder()(inputs, MASK).outputs, expected.outputs)
     assert model(inputs, MASK).outputs[~MASK].eq(0).all()
+
+
+def test_every_layer_but_the_first_has_a_norm_of_its_own(inputs: torch.Tensor) -> None:
+    model = encoder(num_layers=3, layer_norm=True)
+    torch.nn.init.zeros_(model.norms[0].weight)
+    torch.nn.init.ones_(model.norms[0].bias)
+    second = model.run_layer(1, torch.ones(3, 6, 8), MASK)
+    third = model.run_layer(2, model.norms[1](second.outputs), MASK)
+    torch.testing.assert_close(model(inputs, MASK).outputs, third.outputs)
 
 
 def test_a_skip_connection_has_the_inputs_beside_the_outputs(inputs: torch.Tensor) -> None:
