@@ -222,6 +222,9 @@ def test_poolings_equal_their_definitions() -> None:
     ):
         torch.testing.assert_close(pooling(encoding, MASK), expected)
         assert pooling.output_size == expected.shape[1]
+    assert attention.score.bias is None  # it would change no weight
+    half = attention.bfloat16()(Encoding(outputs.bfloat16(), final), MASK)
+    torch.testing.assert_close(half, weighted.bfloat16(), atol=0.1, rtol=0.1)
 
 
 def test_reversing_and_last_steps_respect_lengths() -> None:

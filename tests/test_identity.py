@@ -11,10 +11,11 @@ from conftest import CONF, PARTS, ROOT, TASKS
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
+from data.errors import InputError
 from training import identity
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.folders import CHECKPOINTS, job_name
-from training.identity import config_id, files_digest, option_name
+from training.identity import config_id, files_digest, files_label, option_name
 from training.sweep import set_aside
 
 SIZES = ("model.encoder.hidden_size", "model.decoder.hidden_size")
@@ -135,6 +136,22 @@ def test_the_digest_of_files_is_of_their_content(composed: Callable, tmp_path: P
     (tmp_path / "more.txt").write_text("more\n")
     assert files_digest(folder) != before is not None
     assert files_digest(OmegaConf.create({"name": "hub"})) is None
+
+
+def test_identifiers_stay_the_same_from_version_to_version() -> None:
+    """Recorded results and the folders of unfinished sweeps are found by them."""
+    assert config_id(OmegaConf.create({"data": {"name": "Übung"}, "trainer": {"patience": 5}})) == "7d293350"
+    assert files_label(OmegaConf.create({"train": "a.csv", "test": "b.csv"})) == "68c38b20"
+    assert files_label(OmegaConf.create({"name": "hub"})) == ""
+
+
+def test_a_file_that_cannot_be_read_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> list[Path]:
+        raise PermissionError(13, "Permission denied", f"{path}/a.csv")
+
+    monkeypatch.setattr(identity, "files_of", refuse)
+    with pytest.raises(InputError, match=r"^corpus/a\.csv cannot be read: Permission denied\.$"):
+        files_digest(OmegaConf.create({"train": "corpus"}))
 
 
 def test_a_sweep_runs_again_what_was_run_on_other_data_or_for_other_scores(

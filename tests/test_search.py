@@ -149,8 +149,11 @@ def test_a_search_begins_with_one_hypothesis_for_each_sentence() -> None:
 def test_invalid_options_are_refused() -> None:
     with pytest.raises(ValueError, match="beam=0: a search keeps at least one hypothesis"):
         search(0)
-    with pytest.raises(ValueError, match="A search generates at least one token"):
-        BeamSearch(2, 1.0, max_length_factor=1.0, max_length_extra=0)
+    for factor, extra in ((1.0, 0), (-0.1, 4)):
+        with pytest.raises(ValueError, match=r"^A search generates at least one token"):
+            BeamSearch(2, 1.0, max_length_factor=factor, max_length_extra=extra)
+    shortest = BeamSearch(2, 1.0, max_length_factor=0.0, max_length_extra=1)
+    assert shortest.max_lengths(torch.ones(1, 3, dtype=torch.bool)).tolist() == [1]
 
 
 @pytest.mark.parametrize("vocabulary", [2, BLOCK - 1, BLOCK, 5 * BLOCK, 5 * BLOCK + 7])
