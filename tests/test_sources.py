@@ -505,6 +505,16 @@ def test_sentencepiece_learns_from_long_sentences_too() -> None:
     assert "z" in "".join(tokenizer.inventory)
 
 
+def test_pieces_are_those_of_their_kind_of_model_without_special_symbols() -> None:
+    inventories = {}
+    for model_type in ("unigram", "bpe"):
+        tokenizer = SentencePieceTokenizer(vocab_size=26, model_type=model_type, lowercase=True)
+        tokenizer.fit([text for text, _ in ROWS * 5])
+        inventories[model_type] = set(tokenizer.inventory)
+        assert not {"<s>", "</s>", "<unk>"} & inventories[model_type]
+    assert inventories["unigram"] != inventories["bpe"]
+
+
 def test_only_very_long_words_are_cut() -> None:
     for text in ("a b", "a " * LONGEST_WORD, "x" * LONGEST_WORD):
         assert cut_long_words(text) == [text]
@@ -536,7 +546,10 @@ def test_sentencepiece_says_of_how_many_texts_it_has_learned(monkeypatch: pytest
 def test_sentencepiece_never_ends_the_process(model_type: str, texts: list[str]) -> None:
     tokenizer = SentencePieceTokenizer(vocab_size=40, model_type=model_type, lowercase=True)
     if not "".join(texts).strip("\ufeff "):
-        with pytest.raises(InputError, match="has no visible characters"):
+        with pytest.raises(
+            InputError,
+            match=r"^The training text has no visible characters: SentencePiece can learn no pieces from it\.$",
+        ):
             tokenizer.fit(texts)
     else:
         tokenizer.fit(texts)
