@@ -164,8 +164,10 @@ def test_a_recorder_is_no_part_of_the_experiment(composed: Callable) -> None:
 
 def test_a_task_without_a_recurrent_encoder_has_rows_of_its_decoder(launch: Callable) -> None:
     small = ["data.image_size=16", "model.encoder.channels=[8,8,8]", "model.decoder.hidden_size=8"]
-    folder = launch("captioning", *FEW, *small, "recorder=states")
-    assert {row["cell"] for row in rows(folder)["gradients"]} == {"generator.decoder.cells.0"}
+    folder = launch("captioning", *FEW, *small, "decoder=stacked", "recorder=states")
+    assert {row["cell"] for row in rows(folder)["gradients"]} == {
+        f"generator.decoder.cells.{layer}" for layer in (0, 1)
+    }
     assert rows(folder)["clipping"] and (folder / PICTURE).exists()
     assert "warnings" not in json.loads((folder / "result.json").read_text())
 
