@@ -286,7 +286,8 @@ def test_a_damaged_list_of_symbols_is_refused(copied: Callable, task: str, name:
         (folder / name).unlink()
     else:
         (folder / name).write_bytes(content)
-    refusal(folder)
+    sound = content == b'["a"]'  # a list, but of another length than the weights
+    assert (WEIGHTS if sound else name) in refusal(folder)
 
 
 @pytest.mark.parametrize("task, name", SYMBOL_FILES)
@@ -294,7 +295,7 @@ def test_a_folder_in_the_place_of_a_file_is_refused(copied: Callable, task: str,
     folder = copied(task)
     (folder / name).unlink()
     (folder / name).mkdir()
-    refusal(folder)
+    assert name in refusal(folder)
 
 
 @pytest.mark.parametrize("content", [b"", b"x", b"\x0a\x05\x0a\x01a\x15\x00\x00\x00\x00", None], ids=str)
@@ -302,7 +303,7 @@ def test_a_damaged_tokenizer_is_refused(copied: Callable, content: bytes | None)
     folder = copied("translation")
     path = folder / "pieces" / "tokenizer.model"
     path.unlink() if content is None else path.write_bytes(content)
-    refusal(folder)
+    assert path.name in refusal(folder)
 
 
 def with_first(change: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[dict], dict]:
