@@ -13,7 +13,7 @@ from data.tagging import TaggedSentence
 from data.translation import SentencePair
 from tasks.sentiment.baselines import NaiveBayesSVM, predictions
 from tasks.sentiment.evaluation import SentimentEvaluation
-from tasks.tagging.baselines import MostFrequentTag, any_word, capital_or_digit
+from tasks.tagging.baselines import MostFrequentTag, WindowTagger, any_word, capital_or_digit, spelling
 from tasks.tagging.evaluation import TaggingEvaluation
 from tasks.translation.baselines import LONGEST, WordDictionary
 from tasks.translation.evaluation import TranslationEvaluation
@@ -92,22 +92,98 @@ def test_taggers_look_up_words_and_tell_unknown_words_by_their_kind() -> None:
     ]
     plain, ruled = MostFrequentTag(train, any_word), MostFrequentTag(train, capital_or_digit)
     words = ("a", "Rome", "new", "New", "1st", "")
-    assert [plain(word) for word in words] == ["Y", *["PROPN"] * 5]
-    assert [ruled(word) for word in words] == ["Y", "PROPN", "X", "PROPN", "NUM", "X"]
+    assert [plain.tag(word) for word in words] == ["Y", *["PROPN"] * 5]
+    assert [ruled.tag(word) for word in words] == ["Y", "PROPN", "X", "PROPN", "NUM", "X"]
+    assert ruled(untagged("new 1st", "a")) == ["X", "NUM", "Y"]
 
 
 def test_a_kind_of_word_that_training_does_not_have_has_the_most_frequent_tag() -> None:
     tagger = MostFrequentTag([TaggedSentence(("a", "a", "b"), ("X", "X", "Y"))], capital_or_digit)
-    assert [tagger(word) for word in ("New", "2", "new", "b")] == ["X", "X", "Y", "Y"]
+    assert [tagger.tag(word) for word in ("New", "2", "new", "b")] == ["X", "X", "Y", "Y"]
 
 
 def test_a_word_with_an_empty_tag_keeps_it() -> None:
-    assert MostFrequentTag([TaggedSentence(("a", "b", "b"), ("", "X", "X"))], any_word)("a") == ""
+    assert MostFrequentTag([TaggedSentence(("a", "b", "b"), ("", "X", "X"))], any_word).tag("a") == ""
+
+
+def tagged(*sentences: str) -> list[TaggedSentence]:
+    """Sentences of ``word/tag``."""
+    pairs = [[word.rsplit("/", 1) for word in sentence.split(" ")] for sentence in sentences]
+    return [TaggedSentence(*(tuple(column) for column in zip(*sentence, strict=True))) for sentence in pairs]
+
+
+def untagged(*sentences: str) -> list[TaggedSentence]:
+    return [TaggedSentence.untagged(sentence.split(" ")) for sentence in sentences]
+
+
+@pytest.mark.parametrize("between", ["", "x/O "], ids=["next", "but one"])
+@pytest.mark.parametrize("turned", [False, True], ids=["before", "after"])
+def test_a_linear_tagger_sees_two_words_on_each_side(between: str, turned: bool) -> None:
+    pairs = [f"{word}/O {between}a/{tag}" for word, tag in {"p": "P", "q": "Q", "r": "R"}.items()]
+    train = tagged(*(" ".join(pair.split(" ")[:: -1 if turned else 1]) for pair in pairs))
+    tagger = WindowTagger(train)
+    assert tagger(train) == [tag for sentence in train for tag in sentence.tags]
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    ["{first}/O {second}/{tag} o/O", "o/O {second}/{tag} {first}/O", "{first}/O o/{tag} {second}/O"],
+    ids=["before", "after", "around"],
+)
+def test_a_linear_tagger_sees_pairs_of_words(sentence: str) -> None:
+    """A tag that two words decide as an exclusive or, which no sum over single words is."""
+    both = {("p", "a"): "X", ("p", "b"): "Y", ("q", "a"): "Y", ("q", "b"): "X"}
+    train = []
+    for (first, second), tag in both.items():
+        train += tagged(sentence.format(first=first, second=second, tag=tag))
+    assert WindowTagger(train * 3)(train) == [tag for sentence in train for tag in sentence.tags]
+
+
+def test_a_linear_tagger_does_not_look_into_other_sentences() -> None:
+    tagger = WindowTagger(tagged("p/O a/P", "q/O a/Q", "a/R") * 3)
+    assert tagger(untagged("p", "a", "q", "a", "p a")) == ["O", "R", "O", "R", "O", "P"]
+
+
+def test_a_linear_tagger_knows_words_by_their_ends_and_shapes() -> None:
+    verbs, nouns = (f"{stem}/{tag}" for stem, tag in (("walking", "VERB"), ("station", "NOUN")))
+    tagger = WindowTagger(tagged(verbs, nouns, "singing/VERB", "nation/NOUN", "Ann/NAME", "Bo/NAME", "12/NUM", "7/NUM"))
+    assert tagger(untagged("jumping", "ration", "Zoe", "345")) == ["VERB", "NOUN", "NAME", "NUM"]
+
+
+@pytest.mark.parametrize("sentence", ["{} a", "a {}"], ids=["before", "after"])
+def test_a_linear_tagger_sees_the_ends_of_neighbours(sentence: str) -> None:
+    words = {"walking": "V", "singing": "V", "station": "N", "nation": "N"}
+    train = tagged(*(sentence.replace("a", f"a/{tag}").format(f"{word}/O") for word, tag in words.items()))
+    found = WindowTagger(train)(untagged(sentence.format("jumping"), sentence.format("ration")))
+    assert [tag for tag in found if tag != "O"] == ["V", "N"]
+
+
+def test_features_of_a_word() -> None:
+    short = ["word Ab", "shape Aa", "part ab", "part ab", "a-", "-b", "ab-", "-ab"]
+    assert spelling("Ab") == short
+    parts = {"word hoa hồng 12-B", "shape a 0-A", "part hoa", "part hồng", "part 12-b", "hoa -", "-12-b"}
+    assert parts <= set(spelling("hoa hồng 12-B"))
+    assert spelling("") == ["word ", "shape ", "part "]
+
+
+def test_a_linear_tagger_reads_large_data_in_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    train = tagged("a/A b/B", "c/C d/D", "e/E")
+    monkeypatch.setattr("tasks.tagging.baselines.MOST_WORDS", 4)
+    assert WindowTagger(train).svm.classes_.tolist() == ["A", "B", "C", "D"]
+    monkeypatch.setattr("tasks.tagging.baselines.MOST_WORDS", 1)
+    assert WindowTagger(train).svm.classes_.tolist() == ["A", "B"]
+
+
+def test_with_one_tag_there_is_no_linear_tagger() -> None:
+    train = tagged("a/X b/X")
+    found = TaggingEvaluation().baselines(train, {"test": train})
+    assert found["test"].keys() == {"chance", "most_frequent_tag", "most_frequent_tag_with_rules"}
 
 
 def test_scores_of_taggers() -> None:
     train = [TaggedSentence(("a", "b", "A"), ("X", "Y", "Z"))]
     found = TaggingEvaluation().baselines(train, {"test": [TaggedSentence(("a", "Q"), ("X", "Z"))]})
+    assert list(found["test"]) == ["chance", "most_frequent_tag", "most_frequent_tag_with_rules", "linear_svm"]
     assert found["test"]["chance"] == {"accuracy": pytest.approx(1 / 3)}
     assert found["test"]["most_frequent_tag"]["accuracy"] == 0.5
     assert found["test"]["most_frequent_tag_with_rules"] == {"accuracy": 1, "macro_f1": 1}

@@ -259,7 +259,8 @@ def test_a_run_leaves_what_the_official_evaluation_reads(launch: Callable[..., P
     assert found["status"] == "ok" and found["data"]["sizes"] == {"train": 40, "validation": 12, "test": 12}
     scores = found["metrics"]["test"]
     assert scores["accuracy"] > 0.9
-    assert scores["baselines"].keys() == {"chance", "most_frequent_tag", "most_frequent_tag_with_rules"}
+    names = {"chance", "most_frequent_tag", "most_frequent_tag_with_rules", "linear_svm"}
+    assert scores["baselines"].keys() == names
     predictions = [json.loads(line) for line in (folder / "predictions.jsonl").read_text().splitlines()]
     tags = [(tag, said) for row in predictions for tag, said in zip(row["tags"], row["predictions"], strict=True)]
     assert sum(tag == said for tag, said in tags) / len(tags) == scores["accuracy"]

@@ -7,6 +7,7 @@ TITLES = {
     "nbsvm": "NB-SVM on bigrams",
     "most_frequent_tag": "the most frequent tag of each word",
     "most_frequent_tag_with_rules": "the most frequent tag of each word, with rules for unknown words",
+    "linear_svm": "a linear SVM of a word and its neighbours",
     "mean": "the mean of the training targets",
     "copy": "copying the source",
     "word_by_word": "a word-by-word dictionary",

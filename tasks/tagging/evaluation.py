@@ -1,6 +1,6 @@
 """How tagging is scored, and what is written into the run folder."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from operator import eq
 from pathlib import Path
@@ -8,7 +8,6 @@ from typing import Any
 
 from data.tagging import TaggedSentence
 from data.writing import write_json_lines, write_text
-from tasks.tagging.baselines import MostFrequentTag, any_word, capital_or_digit
 from training.evaluation import Evaluation, Scores
 from training.intervals import accuracy_interval
 from training.metrics import (
@@ -66,12 +65,10 @@ class TaggingEvaluation(Evaluation):
     def baselines(
         self, train: Sequence[TaggedSentence], splits: Mapping[str, Sequence[TaggedSentence]]
     ) -> dict[str, dict[str, Scores]]:
-        """Chance, and the most frequent tag of every word, without and with rules for unknown words."""
-        taggers = {
-            "most_frequent_tag": MostFrequentTag(train, any_word),
-            "most_frequent_tag_with_rules": MostFrequentTag(train, capital_or_digit),
-        }
-        chance = {"accuracy": 1 / len({tag for sentence in train for tag in sentence.tags})}
+        """Chance, the most frequent tag of every word, and a linear model of a word and its neighbours."""
+        from tasks.tagging.baselines import fitted_taggers  # imports scikit-learn, which takes a second
+
+        taggers, chance = fitted_taggers(train), {"accuracy": 1 / len({tag for s in train for tag in s.tags})}
         return {
             split: {"chance": chance} | {name: tagger_scores(tagger, examples) for name, tagger in taggers.items()}
             for split, examples in splits.items()
@@ -96,7 +93,8 @@ def flat(hypotheses: Sequence[Tags], examples: Sequence[TaggedSentence]) -> tupl
     )
 
 
-def tagger_scores(tagger: MostFrequentTag, examples: Sequence[TaggedSentence]) -> Scores:
+def tagger_scores(
+    tagger: Callable[[Sequence[TaggedSentence]], list[str]], examples: Sequence[TaggedSentence]
+) -> Scores:
     """Accuracy and macro-averaged F1 of a baseline."""
-    _, predicted, references = flat([[tagger(word) for word in example.words] for example in examples], examples)
-    return label_scores(predicted, references)
+    return label_scores(tagger(examples), [tag for example in examples for tag in example.tags])
