@@ -54,7 +54,7 @@ class WindowTagger:
 
     def __call__(self, sentences: Sequence[TaggedSentence]) -> list[str]:
         """The tags of all words, sentence after sentence."""
-        return list(self.svm.predict(self.features(sentences)))
+        return self.svm.predict(self.features(sentences)).tolist()
 
     def features(self, sentences: Sequence[TaggedSentence]) -> csr_matrix:
         """One row per word."""
