@@ -109,6 +109,8 @@ BROKEN = {
     "range of too many digits": ([row("1-" + "9" * 5000, "ab")], ":1: '1-9999999"),
     "no words": (["# text = nothing"], ":1: the sentence that ends here has no words"),
     "comment inside": ([row("1", "a"), "# later"], ":2: 1 columns"),
+    "comment after a range": ([row("1-2", "ab"), "# later", row("1", "a"), row("2", "b")], ":2: 1 columns"),
+    "range backwards": ([row("1", "a"), row("2-1", "b")], ":2: the range 2-1 does not begin at the next word, 2"),
 }
 
 
@@ -117,6 +119,19 @@ def test_a_broken_line_is_named(lines: list[str], sentence: str) -> None:
     with pytest.raises(InputError) as error:
         sentences("\n".join([*lines, "", ""]))
     assert str(error.value).startswith(f"file.conllu{sentence}")
+
+
+@pytest.mark.parametrize(
+    "lines", [[row("1", "a")], [row("1-1", "a"), row("1", "a")], [row("1-2", "ab"), row("1", "a"), row("2", "b")]]
+)
+def test_the_last_sentence_may_end_with_its_only_word_or_with_a_range(lines: list[str]) -> None:
+    (sentence,) = sentences("\n".join(lines))
+    assert sentence.raw == "\n".join([*lines, "", ""])
+
+
+def test_columns_of_a_sentence_have_a_value_for_every_word() -> None:
+    with pytest.raises(ValueError, match="shorter"):
+        conllu.format_sentence(["a", "b"], upos=["X"])
 
 
 def test_a_word_without_a_tag_is_named(tmp_path: Path) -> None:
