@@ -75,7 +75,11 @@ def test_text_files_from_windows_and_without_a_last_line_end(tmp_path: Path) -> 
             r"not have the same number of lines: .*a\.de ends before line 2",
         ),
         ({"a.de": "eins\n", "a.en": b"\xff\n"}, "a", r"a\.en:1: byte 1 of the line is not UTF-8"),
-        ({"a.de": "eins\n"}, "a", r"a is neither a table .* nor the common part of .*: there is no file .*a\.en"),
+        (
+            {"a.de": "eins\n"},
+            "a",
+            r"a is neither a table \(\.csv, .*\) nor the common part of .*: there is no file .*a\.en",
+        ),
         ({"a.de": "", "a.en": ""}, "a", r"a: the train split is empty"),
         ({"a.tsv": "de\tfr\neins\tun\n"}, "a.tsv", r"a\.tsv:1: there is no column 'en'; it has de, fr"),
         ({"a.jsonl": '{"de": "eins", "en": 5}\n'}, "a.jsonl", r"a\.jsonl:1: there is no text in column 'en'"),
@@ -91,6 +95,26 @@ def test_a_mistake_is_named_by_file_and_line(
         (tmp_path / file).write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(InputError, match=said):
         pairs(tmp_path / name).read_split("train")
+
+
+def test_dropped_pairs_are_counted_and_the_first_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.tsv").write_text("de\ten\neins\tone\n \ttwo\ndrei\t\nvier\tfour\n")
+    (tmp_path / "b.de").write_text("\nzwei\n")
+    (tmp_path / "b.en").write_text("one\ntwo\n")
+    for name, kept, counts, place in (
+        ("a.tsv", [("eins", "one"), ("vier", "four")], "2 of 4", "a.tsv:3"),
+        ("b", [("zwei", "two")], "1 of 2", "b.de:1"),
+    ):
+        source = pairs(tmp_path / name)
+        assert source.read_split("train") == kept
+        (note,) = source.notes
+        assert note.startswith(f"{counts} pairs were dropped") and f"the first at {tmp_path / place}." in note
+
+
+def test_a_name_that_is_too_long_is_cut_in_the_message(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"x… cannot be read: File name too long") as error:
+        pairs(tmp_path / ("x" * 300)).read_split("train")
+    assert len(str(error.value).split(" cannot")[0]) == 300
 
 
 def test_two_different_languages_are_needed(tmp_path: Path) -> None:
