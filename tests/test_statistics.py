@@ -101,6 +101,16 @@ def test_bootstrap_agrees_with_scipy() -> None:
     assert bootstrap_interval(differences, np.ones(300)) == pytest.approx((low, high), abs=0.01)
 
 
+def test_draws_have_a_fixed_seed() -> None:
+    """The same scores give the same p value and the same interval in every report."""
+    flips = np.random.default_rng(0).binomial(np.array([20]), 0.5, size=(10_000, 1))
+    extreme = int((abs(2 * flips - 20) >= 10).sum())
+    assert randomization_p(np.array([1.0] * 15 + [-1.0] * 5)) == pytest.approx((1 + extreme) / 10_001, abs=1e-12)
+    squares = np.arange(50.0) ** 2
+    means = np.random.default_rng(0).multinomial(50, np.full(50, 1 / 50), size=2_000) @ squares / 50
+    assert bootstrap_interval(squares, np.ones(50)) == pytest.approx(tuple(np.quantile(means, [0.025, 0.975])))
+
+
 def test_sentences_count_by_their_words() -> None:
     found = sentence_test(np.array([3.0, 2.0, 5.0]), np.array([2.0, 2.0, 3.0]), np.array([4.0, 2.0, 6.0]))
     assert found.mean == pytest.approx(3 / 12) and found.counts == (3,) and found.test == "approximate randomization"
@@ -118,6 +128,11 @@ def test_correction_skips_differences_without_a_p_value() -> None:
     without = seed_test({1: 80.0}, {1: 79.0})
     found = with_correction([without, tested], family=3)
     assert found[0].corrected is None and found[1].corrected == pytest.approx(3 * (tested.p or 0))
+
+
+def test_equal_p_values_are_corrected_in_their_order() -> None:
+    assert holm([0.2, 0.01, 0.01]) == pytest.approx([0.2, 0.03, 0.03])
+    assert holm([0.04, 0.001]) == pytest.approx([0.04, 0.002])
 
 
 def test_above_is_the_binomial_test() -> None:
