@@ -15,8 +15,9 @@ from omegaconf import DictConfig
 from data import conllu
 from data.corpus import Corpus
 from data.errors import InputError
-from data.sources.tagged import ColumnFiles
-from data.sources.treebanks import HUB_TAGS, FileTreebank, Treebank
+from data.sources.tables import Row
+from data.sources.tagged import ColumnFiles, tag_of, word_of
+from data.sources.treebanks import HUB_TAGS, FileTreebank, Treebank, hub_tag
 from data.tagging import TaggedSentence, TaggingCodec
 from data.vocabulary import BOS, EOS, PAD, UNK
 from models.characters import NgramCharacters
@@ -141,6 +142,8 @@ def test_long_training_sentences_are_cut_and_others_are_not() -> None:
     assert others.lengths.tolist() == [len(example.words) for example in examples]
     first = training.batch(np.arange(1))
     assert codec.decode(first.targets.tolist()) == [examples[0].tags[:3]]
+    splits = codec.encode_splits({"train": examples, "test": examples})
+    assert [splits[name].num_cut for name in ("train", "test")] == [training.num_cut, 0]
     with pytest.raises(InputError, match=r"codec\.max_length=0: must be at least 1, or null"):
         TaggingCodec(True, 1, None, 6, max_length=0)
 
@@ -166,6 +169,36 @@ def test_column_files_as_those_of_conll_2003(tmp_path: Path, separator: str, col
     assert [tag for example in examples for tag in example.tags] == tags
     with pytest.raises(InputError, match=r"a\.txt:3: there is no value in column 4 \(data\.tag_column\) of 4"):
         ColumnFiles(**files, word_column=0, tag_column=4).read_split("train")
+
+
+def test_columns_may_count_from_the_last_and_every_line_needs_both(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    files = {"train": str(path), "validation": None, "test": None}
+    path.write_text("New York\tNNP\tO\n \nsees\tVBZ\tO\n")
+    examples = ColumnFiles(**files, word_column=-3, tag_column=-2).read_split("train")
+    assert [example.content() for example in examples] == [(("New York",), ("NNP",)), (("sees",), ("VBZ",))]
+    for column in (3, -4):
+        with pytest.raises(InputError, match=rf"a\.txt:1: .* column {column} \(data\.word_column\) of 3"):
+            ColumnFiles(**files, word_column=column, tag_column=1).read_split("train")
+    path.write_text("EU\tNNP\tO\nrejects\t \tO\n")
+    with pytest.raises(InputError, match=r"a\.txt:2: .* column 1 \(data\.tag_column\)"):
+        ColumnFiles(**files, word_column=0, tag_column=1).read_split("train")
+
+
+def test_tags_are_class_numbers_or_text() -> None:
+    assert [tag_of(number, ["O", "PER"], "row 1") for number in (0, 1)] == ["O", "PER"]
+    assert [tag_of(tag, None, "row 1") for tag in (" PER ", 7, "p\udc00")] == ["PER", "7", "p\ufffd"]
+    assert hub_tag(0, "row 1") == HUB_TAGS[0] and hub_tag(len(HUB_TAGS) - 1, "row 1") == HUB_TAGS[-1]
+    for tag, classes in ((2, ["O", "PER"]), (-1, ["O", "PER"]), ("O", ["O", "PER"]), (" ", None), (0.5, None)):
+        with pytest.raises(InputError, match=rf"^row 1: {tag!r} is not a tag"):
+            tag_of(tag, classes, "row 1")
+    for number in (len(HUB_TAGS), -1, "0"):
+        with pytest.raises(InputError, match=rf"^row 1: the tag {number!r} is none of 0 to {len(HUB_TAGS) - 1}"):
+            hub_tag(number, "row 1")
+    assert word_of("a b\ud83d", "row 1") == "a b\ufffd"
+    for word in (" ", None, 3):
+        with pytest.raises(InputError, match=rf"^row 1: {word!r} is not a word"):
+            word_of(word, "row 1")
 
 
 @pytest.mark.parametrize("lowercase, expected", [(True, ["dog", "dog", "ann"]), (False, ["dog", "dog", "Ann"])])
@@ -357,6 +390,23 @@ def test_the_hub_and_the_official_files_give_the_same_words(treebank: Path, tmp_
             assert ours is not None and theirs is not None
             assert [example.content() for example in ours] == [example.content() for example in theirs]
         assert ours[0].conllu(ours[0].tags).split("\n")[1].split("\t")[6] == "0"
+
+
+def test_a_treebank_needs_no_other_split_than_that_for_training(treebank: Path) -> None:
+    for name in ("dev", "test"):
+        next(treebank.glob(f"*-ud-{name}.conllu")).unlink()
+    source = Treebank(path=str(treebank), column="upos", name="t", repository="r", config="c", revision=None)
+    assert source.read_split("train") and source.read_split("validation") is None is source.read_split("test")
+
+
+def test_rows_of_the_hub_that_are_no_sentence_are_named() -> None:
+    source = Treebank(path=None, column="xpos", name="t", repository="r", config="c", revision=None)
+    columns = {"tokens": ["a", "b"], "lemmas": ["a", "b"], "upos": [0, 1], "head": ["0", "1"], "deprel": ["_", "_"]}
+    assert source.sentence(Row("row 3", {**columns, "xpos": ["A", "B"]})).tags == ("A", "B")
+    with pytest.raises(InputError, match=r"^row 3: the word 'b' has no tag in the column xpos.*data\.column=upos"):
+        source.sentence(Row("row 3", {**columns, "xpos": ["A", None]}))
+    with pytest.raises(InputError, match=r"^row 3: the columns have lists of different lengths"):
+        source.sentence(Row("row 3", {**columns, "xpos": ["A"]}))
 
 
 def test_what_cannot_be_used_is_told(treebank: Path, tmp_path: Path) -> None:
