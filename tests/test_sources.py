@@ -1,6 +1,7 @@
 """Users' files, the error message of every mistake in them, tokenizers and vocabularies."""
 
 import csv
+import gzip
 import hashlib
 import json
 import os
@@ -15,10 +16,11 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from data.classification import ClassificationCodec, LabelledText
-from data.corpus import Corpus, content_hash, held_out_sizes, hold_out, sample_rows
+from data.corpus import Corpus, check_split_options, content_hash, held_out_sizes, hold_out, sample_rows
 from data.errors import InputError
 from data.sources.parallel import FilePairs
-from data.sources.texts import FileTexts, HubTexts
+from data.sources.tables import Row, decoded_lines
+from data.sources.texts import FileTexts, HubTexts, label_candidates
 from data.tagging import TaggedSentence
 from data.tokenizers import (
     ASCII_WORD,
@@ -75,7 +77,7 @@ def test_every_kind_of_file_gives_the_same_rows(tmp_path: Path, kind: str) -> No
     "name, content, message",
     [
         ("a.csv", b"", r"a\.csv:1: there is no column 'text'; it has none: "),
-        ("a.csv", b"text,sign\nfine,good\n", r"a\.csv:1: there is no column 'label'; it has text, sign"),
+        ("a.csv", b"text,sign\nfine,good\n", r"a\.csv:1: .* 'label'; it has text, sign: .*data\.label_column=NAME"),
         ("a.csv", b"text,label\nfine,good\n ,bad\n", r"a\.csv:3: there is no text in column 'text'"),
         ("a.csv", b"text,label\nfine,\n", r"a\.csv:2: '' in column 'label' is not a label"),
         ("a.csv", b"text,label\nfine,good,more\n", r"a\.csv:2: 3 cells in a row under 2 column names"),
@@ -107,6 +109,44 @@ def test_a_mistake_in_a_file_is_named_by_file_and_line(tmp_path: Path, name: str
     (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError, match=message):
         texts(tmp_path / name).read_split("train")
+
+
+@pytest.mark.parametrize("name", ["a.CSV", "a.csv.GZ", "a.TSV.gz"])
+def test_capitals_in_a_suffix_are_those_of_the_format(tmp_path: Path, name: str) -> None:
+    content = write(tmp_path / f"plain{name[1:5].lower()}").read_bytes()
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.lower().endswith(".gz") else content)
+    assert [example.content() for example in texts(tmp_path / name).read_split("train")] == ROWS
+
+
+def test_only_line_ends_and_the_first_byte_order_mark_are_no_text() -> None:
+    lines = [b"\xef\xbb\xbfa \r\n", b"\xef\xbb\xbfb\t\n", b"c"]
+    assert list(decoded_lines("a.txt", lines)) == [(1, "a "), (2, "\ufeffb\t"), (3, "c")]
+
+
+def test_columns_that_are_not_read_may_hold_anything(tmp_path: Path) -> None:
+    years = pyarrow.array([10**12]).cast(pyarrow.timestamp("s"))  # that Python has not
+    parquet.write_table(pyarrow.table({"when": years, "text": ["fine"], "label": ["x"]}), tmp_path / "a.parquet")
+    assert [example.content() for example in texts(tmp_path / "a.parquet").read_split("train")] == [("fine", "x")]
+
+
+def test_rows_in_turn_are_those_read_at_once(tmp_path: Path) -> None:
+    (tmp_path / "empty.csv").write_text("text,label\n")
+    source = texts(write(tmp_path / "a.csv"), None, tmp_path / "empty.csv")
+    assert source.origin() == {"source": "files: a.csv, empty.csv", "revision": None}
+    assert list(source.iterate_split("train")) == source.read_split("train")
+    assert source.iterate_split("validation") is None
+    with pytest.raises(InputError, match=r"empty\.csv: the test split is empty"):
+        next(source.iterate_split("test"))
+
+
+def test_long_paths_are_cut_in_messages(tmp_path: Path) -> None:
+    folder = tmp_path / ("x" * 150) / ("y" * 150)
+    (folder / "folder.csv").mkdir(parents=True)
+    (folder / "a.xlsx").write_text("")
+    for name, said in (("folder.csv", "no regular file"), ("gone.csv", "There is no file"), ("a.xlsx", "files end in")):
+        with pytest.raises(InputError, match=said) as error:
+            texts(folder / name).read_split("train")
+        assert f"{str(folder)[:299]}…" in str(error.value)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
@@ -169,6 +209,13 @@ def test_files_that_cannot_be_opened_are_named(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(InputError, match=r"a\.csv cannot be read: Permission denied"):
         texts(path).read_split("train")
 
+    def refuse_without_number(*_: object, **__: object) -> None:
+        raise OSError("the device is gone")
+
+    monkeypatch.setattr(Path, "open", refuse_without_number)
+    with pytest.raises(InputError, match=r"a\.csv cannot be read: the device is gone"):
+        texts(path).read_split("train")
+
 
 PLAIN_TSV = {
     "a quoted first word": '"Great" said nobody\tneg\nfine day\tpos\n',
@@ -206,6 +253,10 @@ def test_tsv_with_consistent_quotes_is_unquoted(tmp_path: Path, quoting: int) ->
         (["text\tlabel", '"fine"\tx', 'dull\t"y"'], False),
         (["text\tlabel", '"a ""b"""\tx', "c\ty"], True),
         (["text\tlabel", '"""b"" a"\tx', "c\ty"], True),
+        (["text\tlabel", '"""b"\tx', "c\ty"], True),
+        (["text\tlabel", '"b"""\tx', "c\ty"], True),
+        (["text\tlabel", "plain\tx", '"fine"\ty', '"dull"\tz'], False),
+        (["text\tlabel", '"a\tb\tx', "c\ty"], False),
         (["text\tlabel", '"a ""b"""\tx', '"c\ty'], False),
         (["text\tlabel", '"a ""b"""\tx', '"c"\ty', "d\tz"], False),
         (["text\tlabel", '"a\tb"\tx', "c\ty"], True),
@@ -399,6 +450,48 @@ def test_the_held_out_fraction_is_checked(tmp_path: Path, fraction: object) -> N
         Corpus(texts(write(tmp_path / "a.csv")), codec(), split_seed=-1, limit=1)
 
 
+@pytest.mark.parametrize("limit", [0, True, 1.5, "x"])
+def test_the_limit_is_a_number_of_examples(tmp_path: Path, limit: object) -> None:
+    with pytest.raises(InputError, match=r"^limit=.*: must be a whole number greater than 0, or null"):
+        check_split_options(0.1, 0, limit)
+    with pytest.raises(InputError, match=r"^split\.split_seed=true: must be a whole number"):
+        check_split_options(0.1, True, None)
+    path = write(tmp_path / "a.csv")
+    assert [len(split) for split in Corpus(texts(path, path), codec(), limit=1).splits.values()] == [1, 1]
+
+
+def test_notes_of_the_reader_come_first(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv")
+    source = texts(path, path)
+    source.notes.append("A side is empty.")
+    notes = Corpus(source, codec(), limit=2).notes
+    assert notes[:2] == ["A side is empty.", "limit=2: 2 of 4 train examples are used."]
+
+
+def test_the_test_split_can_stay_unread(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv")
+    corpus = Corpus(texts(path, path, tmp_path / "gone.csv"), codec(), read_test=False)
+    assert list(corpus.splits) == ["train", "validation"]
+    assert corpus.notes == ["The test split was not read (test=false)."]
+
+
+@pytest.mark.parametrize("split, rows", [("train", None), ("train", []), ("validation", []), ("test", [])])
+def test_splits_without_rows_are_refused(tmp_path: Path, split: str, rows: list[LabelledText] | None) -> None:
+    path = write(tmp_path / "a.csv")
+    source = texts(path, path, path)
+    read = source.read_split
+    source.read_split = lambda name: rows if name == split else read(name)
+    with pytest.raises(InputError, match=f"The {split} split of 'files' is empty"):
+        Corpus(source, codec())
+
+
+@pytest.mark.parametrize("own, expected", [(None, 3), (2, 2), (5, 3)])
+def test_a_maximum_length_only_ever_shortens(own: int | None, expected: int) -> None:
+    limited = codec(max_length=own)
+    limited.limit_length(3)
+    assert limited.max_length == expected
+
+
 def test_neighbours_are_held_out_in_whole_groups() -> None:
     rows = [LabelledText(f"text {i}", "a" if i < 200 else "b") for i in range(400)]
     train, held = hold_out(rows, 0.1, seed=0, group_size=10)
@@ -444,6 +537,40 @@ def test_a_copy_of_a_hub_data_set_is_read_in_its_layout(hub_copy: Path) -> None:
     assert corpus.splits["train"].examples[0].content() == ("word 0", "negative")
     assert any("hidden in this copy (-1)" in note for note in corpus.notes)
     assert corpus.description()["source"] == "local copy"
+
+
+def test_rows_of_a_copy_come_in_turn_too(hub_copy: Path) -> None:
+    source = hub(hub_copy)
+    assert list(source.iterate_split("train")) == source.read_split("train")
+    assert source.iterate_split("validation") is None
+
+
+def test_labels_are_class_numbers_or_names() -> None:
+    source, classes = hub(None), ["neg", "pos"]
+
+    def label(value: object, classes: list[str] | None = classes) -> str:
+        return source.label(Row("row 2", {"label": value}), "label", classes)
+
+    assert [label(value) for value in ("pos", 1, "1", " 1 ", 0)] == ["pos", "pos", "pos", "pos", "neg"]
+    assert label("1", ["1", "0"]) == "1" and label(5, None) == "5"
+    for value in (True, 2, -1, "x", 0.5, "1" * 5000):
+        with pytest.raises(InputError, match=r"^row 2: the label .* is none of 0 to 1 \(neg, pos\)"):
+            label(value)
+    with pytest.raises(InputError, match=r"data\.group_size=0: must be at least 1"):
+        hub(None, group_size=0)
+
+
+@pytest.mark.parametrize(
+    "kinds, expected",
+    [
+        ({"text": "text", "kind": "class", "label": "text", "votes": "number"}, ["kind"]),
+        ({"text": "text", "votes": "number", "label": "text"}, ["label"]),
+        ({"text": "text", "remark": "text", "votes": "number"}, ["votes"]),
+        ({"text": "text", "remark": "text"}, ["remark"]),
+    ],
+)
+def test_what_may_be_the_label(kinds: dict[str, str], expected: list[str]) -> None:
+    assert label_candidates(kinds) == expected
 
 
 def test_mistakes_in_a_copy_are_named(hub_copy: Path, tmp_path: Path) -> None:
