@@ -89,7 +89,7 @@ def test_usual_names_decide_between_candidates(read: Callable, tmp_path: Path) -
 )
 def test_several_candidates_are_listed(read: Callable, tmp_path: Path, row: dict[str, Any], missing: str) -> None:
     (tmp_path / "train.jsonl").write_text(json.dumps(row) + "\n")
-    with pytest.raises(InputError, match=missing):
+    with pytest.raises(InputError, match=f"^{tmp_path.name}: .*{missing}"):
         read("sentiment", "hub", tmp_path).read_split("train")
 
 
@@ -147,8 +147,21 @@ def test_tags_are_named_by_the_features(read: Callable, tmp_path: Path) -> None:
         InputError, match=r"data\.tag_column=NAME .*chunk_tags \(list of class\), ner_tags \(list of class\)"
     ):
         read("tagging", "hub_tags", tmp_path).read_split("train")
+    for option, other in (("word_column", "tag_column"), ("tag_column", "word_column")):
+        with pytest.raises(InputError, match=rf"there is no column 'gone'.* data\.{option}=NAME"):
+            read("tagging", "hub_tags", tmp_path, f"data.{option}=gone", f"data.{other}=chunk_tags").read_split("train")
     reader = read("tagging", "hub_tags", tmp_path, "data.tag_column=ner_tags")
     assert [e.content() for e in reader.read_split("test")] == [(("Ann", "sees"), ("PER", "O")), (("it",), ("O",))]
+
+
+def test_several_columns_that_may_be_words_are_listed(read: Callable, tmp_path: Path) -> None:
+    (tmp_path / "train.jsonl").write_text(json.dumps({"one": ["a"], "two": ["b"]}) + "\n")
+    listed = r"one \(list of text\), two \(list of text\)"
+    with pytest.raises(InputError, match=rf"^{tmp_path.name}: .* data\.word_column=NAME .*{listed}"):
+        read("tagging", "hub_tags", tmp_path).read_split("train")
+    (tmp_path / "train.jsonl").write_text(json.dumps({"words": ["a"], "one": ["b"], "two": ["c"]}) + "\n")
+    with pytest.raises(InputError, match=rf"^{tmp_path.name}: .* data\.tag_column=NAME .*{listed}"):
+        read("tagging", "hub_tags", tmp_path).read_split("train")
 
 
 def test_ranges_and_empty_nodes_of_treebanks_on_the_hub_are_no_words(read: Callable, tmp_path: Path) -> None:

@@ -35,11 +35,12 @@ class HubTags(HubReader[TaggedSentence]):
             return None
         table = self.splits[split]
         words, tags = self.choose_columns(table)
-        classes = table.class_names(tags)
         columns = {words: "data.word_column", tags: "data.tag_column"}
         if "head" in table.column_names:  # a treebank, whose ranges and empty nodes have no head
             columns["head"] = "data"
-        sentences = (self.sentence(row, words, tags, classes) for row in self.rows(split, columns))
+        rows = self.rows(split, columns)  # which refuses columns that are not there
+        classes = table.class_names(tags)
+        sentences = (self.sentence(row, words, tags, classes) for row in rows)
         return [sentence for sentence in sentences if sentence.words]
 
     def choose_columns(self, table: Table) -> tuple[str, str]:
