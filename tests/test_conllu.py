@@ -132,6 +132,7 @@ def test_the_last_sentence_may_end_with_its_only_word_or_with_a_range(lines: lis
 def test_columns_of_a_sentence_have_a_value_for_every_word() -> None:
     with pytest.raises(ValueError, match="shorter"):
         conllu.format_sentence(["a", "b"], upos=["X"])
+    assert conllu.format_sentence(["a", "b"]).startswith("# text = a b\n1\ta\t_\t")
 
 
 def test_a_word_without_a_tag_is_named(tmp_path: Path) -> None:

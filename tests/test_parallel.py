@@ -67,7 +67,7 @@ def test_text_files_from_windows_and_without_a_last_line_end(tmp_path: Path) -> 
         (
             {"a.de": "eins\nzwei\n", "a.en": "one\n"},
             "a",
-            r"not have the same number of lines: .*a\.en ends before line 2",
+            r"a\.de and .*a\.en do not have the same number of lines: .*a\.en ends before line 2",
         ),
         (
             {"a.de": "eins\n", "a.en": "one\ntwo\n"},
@@ -136,6 +136,12 @@ def test_a_copy_of_a_hub_data_set_is_read_in_its_layout(tmp_path: Path) -> None:
     assert source.origin() == {"source": "local copy", "revision": None, "direction": "en-de"}
     with pytest.raises(InputError, match="captions, split train: there is no column 'fr'; it has en, de"):
         captions(tmp_path, "fr", "de").read_split("train")
+
+
+def test_a_copy_may_lack_splits(tmp_path: Path) -> None:
+    write(tmp_path / "train.jsonl")
+    source = captions(tmp_path, "en", "de")
+    assert source.read_split("validation") is None is source.iterate_split("test")
 
 
 def test_a_data_set_that_is_not_on_the_hub_needs_its_folder() -> None:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import datasets
 import numpy as np
 import pytest
 import torch
@@ -362,8 +363,6 @@ def test_own_files_and_the_other_column(launch: Callable[..., Path], treebank: P
 
 def test_the_hub_and_the_official_files_give_the_same_words(treebank: Path, tmp_path: Path) -> None:
     """The parquet conversion holds ranges (the tag ``_``) and empty nodes as rows of their own, both without a head."""
-    import datasets
-
     copy = tmp_path / "copy"
     for split, numbers in {"train": range(40), "validation": range(40, 52), "test": range(52, 64)}.items():
         rows = []
@@ -399,12 +398,30 @@ def test_a_treebank_needs_no_other_split_than_that_for_training(treebank: Path) 
     assert source.read_split("train") and source.read_split("validation") is None is source.read_split("test")
 
 
+def test_own_treebanks_are_written_as_they_were_read(treebank: Path) -> None:
+    path = treebank / "xx_xx-ud-train.conllu"
+    examples = FileTreebank(train=str(path), validation=None, test=None, column="xpos").read_split("train")
+    assert examples is not None and examples[0].tags == tuple(tag[:2] for tag in sentence(0).tags)
+    assert "".join(example.conllu(example.tags) for example in examples) == path.read_text()
+
+
+def test_a_copy_of_a_treebank_needs_its_columns(tmp_path: Path) -> None:
+    for split in ("train", "validation", "test"):
+        (tmp_path / "c" / split).mkdir(parents=True)
+        datasets.Dataset.from_list([{"tokens": ["a"], "upos": [0]}]).to_parquet(tmp_path / "c" / split / "0.parquet")
+    source = Treebank(path=str(tmp_path), column="upos", name="t", repository="r", config="c", revision=None)
+    with pytest.raises(InputError, match=r"t, split train: there is no column 'lemmas'.* data=NAME"):
+        source.read_split("train")
+
+
 def test_rows_of_the_hub_that_are_no_sentence_are_named() -> None:
     source = Treebank(path=None, column="xpos", name="t", repository="r", config="c", revision=None)
     columns = {"tokens": ["a", "b"], "lemmas": ["a", "b"], "upos": [0, 1], "head": ["0", "1"], "deprel": ["_", "_"]}
     assert source.sentence(Row("row 3", {**columns, "xpos": ["A", "B"]})).tags == ("A", "B")
     with pytest.raises(InputError, match=r"^row 3: the word 'b' has no tag in the column xpos.*data\.column=upos"):
         source.sentence(Row("row 3", {**columns, "xpos": ["A", None]}))
+    with pytest.raises(InputError, match=r"^row 3: the tag 99 is none of 0 to"):
+        source.sentence(Row("row 3", {**columns, "xpos": ["A", "B"], "upos": [0, 99]}))
     with pytest.raises(InputError, match=r"^row 3: the columns have lists of different lengths"):
         source.sentence(Row("row 3", {**columns, "xpos": ["A"]}))
 
