@@ -84,7 +84,11 @@ def test_text_files_from_windows_and_without_a_last_line_end(tmp_path: Path) -> 
         ({"a.tsv": "de\tfr\neins\tun\n"}, "a.tsv", r"a\.tsv:1: there is no column 'en'; it has de, fr"),
         ({"a.jsonl": '{"de": "eins", "en": 5}\n'}, "a.jsonl", r"a\.jsonl:1: there is no text in column 'en'"),
         ({"a.tsv": "1\tGeh.\tGo.\n"}, "a.tsv", r"no column 'de'; .*data\.source=NAME, or, .* data\.columns=\[\.\.\.\]"),
-        ({"a.jsonl": '{"de": "eins"}\n'}, "a.jsonl", r"a\.jsonl:1: there is no column 'en'; it has de"),
+        (
+            {"a.jsonl": '{"de": "eins"}\n'},
+            "a.jsonl",
+            r"a\.jsonl:1: there is no column 'en'; it has de: .* data\.target=NAME\.$",
+        ),
         ({}, "a.jsonl", r"There is no file .*a\.jsonl"),
     ],
 )

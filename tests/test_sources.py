@@ -100,6 +100,7 @@ def test_every_kind_of_file_gives_the_same_rows(tmp_path: Path, kind: str) -> No
             b"sign\n",
             r"data\.text_column=NAME, or, if the file has no header line, .* data\.columns=\[\.\.\.\]",
         ),
+        ("a.tsv", b'"text"\tlabel\n', r"a\.tsv:1: there is no column 'text'; it has \"text\", label"),
         ("a.parquet", b"no", r"a\.parquet: not a Parquet file"),
         ("a.csv.gz", b"no", r"a\.csv\.gz: the gzip file is damaged"),
         ("a.xlsx", b"no", r"a\.xlsx: files end in \.csv, \.tsv, \.jsonl, \.json, \.parquet"),
@@ -127,6 +128,17 @@ def test_columns_that_are_not_read_may_hold_anything(tmp_path: Path) -> None:
     years = pyarrow.array([10**12]).cast(pyarrow.timestamp("s"))  # that Python has not
     parquet.write_table(pyarrow.table({"when": years, "text": ["fine"], "label": ["x"]}), tmp_path / "a.parquet")
     assert [example.content() for example in texts(tmp_path / "a.parquet").read_split("train")] == [("fine", "x")]
+
+
+def test_a_damaged_page_of_a_parquet_file_is_found_by_its_checksum(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    table = pyarrow.table({"text": ["warm"], "label": ["x"]})
+    plain = {"use_dictionary": False, "compression": "none", "write_statistics": False}
+    parquet.write_table(table, path, write_page_checksum=True, **plain)
+    assert texts(path).read_split("train")[0].text == "warm"
+    path.write_bytes(path.read_bytes().replace(b"warm", b"worm"))
+    with pytest.raises(InputError, match=r"a\.parquet: .*a damaged one"):
+        texts(path).read_split("train")
 
 
 def test_rows_in_turn_are_those_read_at_once(tmp_path: Path) -> None:
