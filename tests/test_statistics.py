@@ -56,6 +56,7 @@ def test_unequal_seeds_are_compared_by_welch_with_all_scores(second: Mapping[int
     found = seed_test({1: 80.0, 2: 82.0}, second)
     expected = stats.ttest_ind([80, 82], [79, 80.5, 80], equal_var=False)
     assert found.p == pytest.approx(expected.pvalue) and found.counts == (2, 3) and found.test == "Welch's t test"
+    assert found.mean == pytest.approx(81 - 239.5 / 3)
     assert (found.low, found.high) == pytest.approx(tuple(expected.confidence_interval(0.95)))
 
 
@@ -64,6 +65,12 @@ def test_one_seed_gives_no_p_value(second: Mapping[int, float]) -> None:
     found = seed_test({1: 80.0}, second)
     assert found.mean == pytest.approx(80 - np.mean(list(second.values())))
     assert found.p is None and found.low is None and found.high is None and found.test == "none: too few seeds"
+    assert found.counts == (1, len(second))
+
+
+def test_two_equal_seeds_are_paired() -> None:
+    found = seed_test({1: 80.0, 2: 82.0}, {2: 80.5, 1: 79.0})
+    assert found.p == pytest.approx(stats.ttest_rel([80, 82], [79, 80.5]).pvalue) and found.counts == (2,)
 
 
 def test_equal_differences_have_no_paired_test() -> None:
@@ -103,9 +110,11 @@ def test_bootstrap_agrees_with_scipy() -> None:
 
 def test_draws_have_a_fixed_seed() -> None:
     """The same scores give the same p value and the same interval in every report."""
-    flips = np.random.default_rng(0).binomial(np.array([20]), 0.5, size=(10_000, 1))
-    extreme = int((abs(2 * flips - 20) >= 10).sum())
-    assert randomization_p(np.array([1.0] * 15 + [-1.0] * 5)) == pytest.approx((1 + extreme) / 10_001, abs=1e-12)
+    signs = 2 * np.random.default_rng(0).binomial(np.array([20]), 0.5, size=(10_000, 1)) - 20
+    for wins in (11, 12, 13, 14, 15):
+        p = (1 + np.count_nonzero(abs(signs) >= 2 * wins - 20)) / 10_001
+        for size in (1.0, 0.5):
+            assert randomization_p(size * np.array([1] * wins + [-1] * (20 - wins))) == pytest.approx(p, abs=1e-12)
     squares = np.arange(50.0) ** 2
     means = np.random.default_rng(0).multinomial(50, np.full(50, 1 / 50), size=2_000) @ squares / 50
     assert bootstrap_interval(squares, np.ones(50)) == pytest.approx(tuple(np.quantile(means, [0.025, 0.975])))
@@ -115,6 +124,8 @@ def test_sentences_count_by_their_words() -> None:
     found = sentence_test(np.array([3.0, 2.0, 5.0]), np.array([2.0, 2.0, 3.0]), np.array([4.0, 2.0, 6.0]))
     assert found.mean == pytest.approx(3 / 12) and found.counts == (3,) and found.test == "approximate randomization"
     assert found.low is not None and found.high is not None and 0 <= found.low <= found.mean <= found.high <= 1 / 3
+    means_over_seeds = sentence_test(np.array([1.0, 0.4]), np.array([0.5, 0.7]), np.ones(2))
+    assert means_over_seeds.mean == pytest.approx(0.1) and means_over_seeds.p == randomization_p(np.array([0.5, -0.3]))
 
 
 def test_holm_by_hand() -> None:
