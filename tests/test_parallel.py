@@ -196,7 +196,7 @@ def test_translation_rows_of_the_hub_are_read_from_json_and_parquet(tmp_path: Pa
     parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "a.parquet")
     for name in ("a.jsonl", "a.json", "a.parquet"):
         assert pairs(tmp_path / name).read_split("train") == PAIRS
-        with pytest.raises(InputError, match=r"there is no column 'fr'.* data\.target=NAME"):
+        with pytest.raises(InputError, match=rf"/{name}.*: there is no column 'fr'.* data\.target=NAME"):
             pairs(tmp_path / name, target="fr").read_split("train")
 
 

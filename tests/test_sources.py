@@ -17,7 +17,7 @@ from pyarrow import parquet
 
 from data.classification import ClassificationCodec, LabelledText
 from data.corpus import Corpus, check_split_options, content_hash, held_out_sizes, hold_out, sample_rows
-from data.errors import InputError
+from data.errors import InputError, shorten
 from data.sources.parallel import FilePairs
 from data.sources.tables import Row, decoded_lines
 from data.sources.texts import FileTexts, HubTexts, label_candidates
@@ -103,7 +103,7 @@ def test_every_kind_of_file_gives_the_same_rows(tmp_path: Path, kind: str) -> No
         ("a.tsv", b'"text"\tlabel\n', r"a\.tsv:1: there is no column 'text'; it has \"text\", label"),
         ("a.parquet", b"no", r"a\.parquet: not a Parquet file"),
         ("a.csv.gz", b"no", r"a\.csv\.gz: the gzip file is damaged"),
-        ("a.xlsx", b"no", r"a\.xlsx: files end in \.csv, \.tsv, \.jsonl, \.json, \.parquet"),
+        ("a.xlsx", b"no", r"a\.xlsx: files end in \.csv, .*, \.parquet; '\.xlsx' is none"),
     ],
 )
 def test_a_mistake_in_a_file_is_named_by_file_and_line(tmp_path: Path, name: str, content: bytes, message: str) -> None:
@@ -208,8 +208,9 @@ def test_messages_repeat_at_most_80_characters_of_the_input(tmp_path: Path) -> N
 
 
 def test_files_that_cannot_be_opened_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(InputError, match=r"x… cannot be read: File name too long"):
+    with pytest.raises(InputError, match=r"x… cannot be read: File name too long") as error:
         texts(tmp_path / f"{'x' * 300}.csv").read_split("train")
+    assert len(str(error.value).split(" cannot")[0]) == 300
     with pytest.raises(InputError, match="There is no file"):
         texts(tmp_path / "a\0.csv").read_split("train")
 
@@ -443,7 +444,10 @@ def test_cut_texts_are_counted_in_a_note(tmp_path: Path) -> None:
 
 def test_data_too_small_to_hold_out_asks_for_a_validation_split(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("text,label\none,a\ntwo,b\nthree,c\n")
-    with pytest.raises(InputError, match=r"too small to hold out .*labels.* a validation split \(data\.validation=F\)"):
+    with pytest.raises(
+        InputError,
+        match=r"a part of it, as validation needs labels.* too: .* a validation split \(data\.validation=F\)",
+    ):
         Corpus(texts(tmp_path / "a.csv"), codec())
     (tmp_path / "a.tsv").write_text("one\teins\n")
     files = {"train": str(tmp_path / "a.tsv"), "validation": None, "test": None}
@@ -454,7 +458,7 @@ def test_data_too_small_to_hold_out_asks_for_a_validation_split(tmp_path: Path) 
 
 @pytest.mark.parametrize("fraction", [0, 1, -0.1, 1.5, float("nan"), float("inf"), "much", True, None])
 def test_the_held_out_fraction_is_checked(tmp_path: Path, fraction: object) -> None:
-    with pytest.raises(InputError, match=r"split\.validation_share=.*: must be "):
+    with pytest.raises(InputError, match=rf"split\.validation_share={shorten(fraction)}: must be "):
         Corpus(texts(write(tmp_path / "a.csv")), codec(), validation_share=fraction)
     with pytest.raises(InputError, match=r"split\.split_seed=x: must be a whole number"):
         Corpus(texts(write(tmp_path / "a.csv")), codec(), split_seed="x")
@@ -487,6 +491,13 @@ def test_the_test_split_can_stay_unread(tmp_path: Path) -> None:
     assert corpus.notes == ["The test split was not read (test=false)."]
 
 
+def test_the_test_split_is_read_where_validation_is_held_out(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv")
+    corpus = Corpus(texts(path, None, path), codec())
+    assert {name: len(split) for name, split in corpus.splits.items()} == {"train": 3, "test": 4, "validation": 1}
+    assert all(split.codec is corpus.codec for split in corpus.splits.values()) and len(corpus.notes) == 1
+
+
 @pytest.mark.parametrize("split, rows", [("train", None), ("train", []), ("validation", []), ("test", [])])
 def test_splits_without_rows_are_refused(tmp_path: Path, split: str, rows: list[LabelledText] | None) -> None:
     path = write(tmp_path / "a.csv")
@@ -514,6 +525,7 @@ def test_neighbours_are_held_out_in_whole_groups() -> None:
     assert sorted(row.text for row in train + held) == sorted(row.text for row in rows)
     assert hold_out(rows, 0.1, seed=0, group_size=10)[1] == held != hold_out(rows, 0.1, seed=1, group_size=10)[1]
     assert sum(len(hold_out(rows, 0.13, seed=0, group_size=10)[part]) for part in (0, 1)) == 400
+    assert {len(hold_out(rows[:5], 0.4, seed, group_size=2)[1]) for seed in range(9)} == {2}  # the last may be alone
 
 
 @pytest.fixture
