@@ -144,6 +144,7 @@ def test_correction_skips_differences_without_a_p_value() -> None:
 def test_equal_p_values_are_corrected_in_their_order() -> None:
     assert holm([0.2, 0.01, 0.01]) == pytest.approx([0.2, 0.03, 0.03])
     assert holm([0.04, 0.001]) == pytest.approx([0.04, 0.002])
+    assert holm([0.9, 0.6]) == [1.0, 1.0]
 
 
 def test_above_is_the_binomial_test() -> None:
