@@ -158,7 +158,10 @@ def table(given: Any, names: Sequence[str], key: str) -> Floats:
     if isinstance(given, Mapping):
         if missing := [name for name in names if name not in given]:
             raise InputError(f"'{key}' has no '{shorten(missing[0])}': {wanted}.")
-        given = list(zip(*(given[name] if isinstance(given[name], list) else [] for name in names), strict=False))
+        columns = [given[name] if isinstance(given[name], list) else [] for name in names]
+        if len({len(column) for column in columns}) > 1:
+            raise InputError(f"the lists in '{key}' have different lengths: {wanted}.")
+        given = list(zip(*columns, strict=True))
     if not isinstance(given, list) or not 0 < len(given) <= LONGEST:
         raise InputError(f"'{key}' is missing, empty or too long: {wanted}.")
     rows = [list(row) if isinstance(row, (list, tuple)) else [row] for row in given]

@@ -523,6 +523,7 @@ def test_json_with_the_fields_of_every_task(ask: Callable) -> None:
         ("{", "not JSON"),
         (window_line(values=...), "'values' is missing"),
         (window_line(values=[1, 2]), "a step in 'values' does not have 2 numbers"),
+        (window_line(values={"x": [1] * 12, "y": [1] * 11}), "lists in 'values' have different lengths"),
         (window_line(values=[["a", 1]] * 12), "'a' in 'values' is not a number"),
         (window_line(values=[[None, None]] * 12), "at least one known value"),
         (window_line(times=...), "'times' must have the time of each of the 12 values"),

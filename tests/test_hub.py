@@ -194,10 +194,11 @@ def test_ranges_and_empty_nodes_of_treebanks_on_the_hub_are_no_words(read: Calla
         ({"tokens": "a", "tags": ["X"]}, r"train\.jsonl:2: the columns 'tokens' and 'tags' must be lists"),
         ({"tokens": ["a", None], "tags": ["X", "X"]}, r"train\.jsonl:2: None is not a word"),
         ({"tokens": ["a"], "tags": [["X"]]}, r"train\.jsonl:2: \['X'\] is not a tag"),
+        ({"tokens": ["a", "b"], "tags": ["X", "X"], "head": ["0"]}, r"train\.jsonl:2: .*'head' .*length"),
     ],
 )
 def test_rows_that_are_no_tagged_sentences_are_named(read: Callable, tmp_path: Path, row: dict, said: str) -> None:
-    good = {"tokens": ["a"], "tags": ["X"]}
+    good = {"tokens": ["a"], "tags": ["X"]} | ({"head": ["0"]} if "head" in row else {})
     (tmp_path / "train.jsonl").write_text("".join(json.dumps(r) + "\n" for r in (good, row)))
     with pytest.raises(InputError, match=said):
         read("tagging", "hub_tags", tmp_path).read_split("train")

@@ -59,9 +59,11 @@ class HubTags(HubReader[TaggedSentence]):
                 f"{row.place}: the columns '{words}' and '{tags}' must be lists of the same length: correct the row."
             )
         heads = row.values.get("head") or [0] * len(forms)
+        if len(heads) != len(forms):
+            raise InputError(f"{row.place}: the column 'head' has another length than '{words}': correct the row.")
         pairs = [
             (word_of(form, row.place), tag_of(value, classes, row.place))
-            for form, value, head in zip(forms, values, heads, strict=False)
+            for form, value, head in zip(forms, values, heads, strict=True)
             if str(head).isdigit()
         ]
         kept = [pair for pair in pairs if pair[1] != RANGE_TAG]
