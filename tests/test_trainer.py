@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from data.batch import Batch, Ragged
 from data.corpus import Batches, Codec, Corpus, DatasetReader
 from data.errors import InputError
-from training.checkpoint import load_checkpoint
+from training.checkpoint import load_checkpoint, save_checkpoint
 from training.distributed import Processes
 from training.evaluation import Evaluation
 from training.folders import CHECKPOINTS, HISTORY, WEIGHTS
@@ -715,7 +715,8 @@ def test_where_the_metric_is_constant_a_tie_breaker_selects(trainer: Make, caplo
         "decided_by": "macro_f1",
     }
     (warning,) = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
-    assert "accuracy was the same in all epochs" in warning and "macro_f1 selected epoch 2" in warning
+    assert warning.startswith("Validation accuracy was the same in all epochs")
+    assert "macro_f1 selected epoch 2" in warning
 
 
 def test_where_all_metrics_are_constant_the_validation_loss_selects(trainer: Make, tmp_path: Path) -> None:
@@ -818,8 +819,8 @@ def test_an_epoch_that_ends_where_a_checkpoint_is_due_saves_one(trainer: Make) -
 
 
 def test_checkpoints_are_saved_after_so_many_minutes(trainer: Make, clock: Clock) -> None:
-    fitted = trainer(checkpoint_minutes=1, batch_sentences=1)  # 10 steps an epoch
-    clock.runs_with(fitted, step=20, validation=500)
+    fitted = trainer(checkpoint_minutes=2, batch_sentences=1)  # 10 steps an epoch
+    clock.runs_with(fitted, step=40, validation=500)
     found = saves(fitted)
     fitted.fit()
     assert found == [(0, 3), (0, 6), (0, 9), (1, 10), (1, 13), (1, 16), (1, 19), (2, 20)]
@@ -900,6 +901,12 @@ def test_a_checkpoint_of_another_identity_is_refused_and_nothing_is_changed(
         other.resume()
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
     assert other.progress == Progress() and other.history == [] and torch.equal(values(other), weights)
+
+
+def test_a_checkpoint_without_an_identity_is_refused(trainer: Make, tmp_path: Path) -> None:
+    save_checkpoint({"progress": {"epoch": 1}}, tmp_path)
+    with pytest.raises(InputError, match="unfinished run of other config"):
+        trainer().resume()
 
 
 def test_an_identity_is_the_same_by_three_entries_alone(tmp_path: Path) -> None:
@@ -1119,13 +1126,11 @@ def test_a_process_that_is_not_the_first_resumes_from_what_the_first_has_read(tr
     with pytest.raises(StopError):
         cut.fit()
     state = load_checkpoint(tmp_path)
-    for path in tmp_path.iterdir():
-        path.unlink()
     resumed, nothing = trainer(average_decay=0.5), trainer()
     resumed.processes, nothing.processes = Second(state), Second(None)
     assert resumed.resume() is True and nothing.resume() is False
-    assert resumed.processes.sent == [None] and resumed.progress.steps == 2
-    assert not list(tmp_path.iterdir())
+    assert resumed.processes.sent == nothing.processes.sent == [None] and resumed.progress.steps == 2
+    assert not (tmp_path / HISTORY).exists()
 
 
 class Shares(Processes):
