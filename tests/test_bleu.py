@@ -5,7 +5,8 @@ import pytest
 from data.errors import InputError
 from data.translation import SentencePair, Translation
 from tasks.translation.evaluation import TranslationEvaluation
-from training.bleu import bleu_by, check_tokenization, choose_tokenization, translation_scores
+from training.bleu import SAMPLE, bleu_by, check_tokenization, choose_tokenization, translation_scores
+from training.intervals import bleu_interval
 
 ENGLISH = ["The girl wants the cat .", "A man walks his dog in the park ."]
 CHINESE = ["女孩想要猫。", "男人想要女孩。", "鸟吃鸟，狗喜欢狗。"]
@@ -116,3 +117,63 @@ def test_what_cannot_be_scored_is_reported(hypotheses: list, references: list, s
         translation_scores(hypotheses, references)
     with pytest.raises(ValueError, match=sentence):
         bleu_by(["x"] * len(references), hypotheses, references, ["x"])
+
+
+@pytest.mark.parametrize(
+    "tokenize, text, reference", [("13a", "a cat sat there", ENGLISH[0]), ("zh", "女孩要猫", CHINESE[0])]
+)
+def test_an_interval_of_bleu_where_all_examples_are_equal_is_their_score(
+    tokenize: str, text: str, reference: str
+) -> None:
+    score = translation_scores([text] * 3, [reference] * 3, tokenize)["bleu"]
+    assert 0 < score < 50 and bleu_interval([text] * 3, [reference] * 3, tokenize) == pytest.approx((score, score))
+
+
+def test_an_interval_of_bleu_lies_around_the_score() -> None:
+    hypotheses, references = [ENGLISH[0], "A man ran in the park ."] * 20, ENGLISH * 20
+    low, high = bleu_interval(hypotheses, references, "13a")
+    assert 0 < low < translation_scores(hypotheses, references)["bleu"] < high < 100 and high - low > 5
+    assert bleu_interval(hypotheses, references, "13a") == (low, high)
+    with pytest.raises(ValueError, match="longer"):
+        bleu_interval(hypotheses[1:], references, "13a")
+
+
+def test_of_many_references_the_first_ones_choose_the_tokenization() -> None:
+    assert choose_tokenization([*[ENGLISH[0]] * SAMPLE, *CHINESE * SAMPLE]) == "13a"
+    assert choose_tokenization([*[CHINESE[0]] * SAMPLE, *ENGLISH * SAMPLE]) == "zh"
+
+
+@pytest.mark.parametrize(
+    "references, tokenization",
+    [
+        (["漢字漢字漢字漢字漢字漢字漢字漢字漢字の"], "char"),  # one letter in 19 is Japanese
+        (["漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字の"], "zh"),  # one in 21, as in a name
+        (["カタカナ"], "char"),
+        (["漢字 abcd abcd abcd a a"], "13a"),
+        (["漢字 ab one two three"], "13a"),
+        (["one two three four"], "13a"),
+        (["one two three"], "char"),
+    ],
+)
+def test_the_bounds_between_tokenizations(references: list[str], tokenization: str) -> None:
+    assert choose_tokenization(references) == tokenization
+
+
+@pytest.mark.parametrize("missing", ["MeCab", "ipadic"])
+def test_japanese_is_segmented_only_with_mecab_and_its_dictionary(
+    monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    monkeypatch.setattr("training.bleu.find_spec", lambda name: None if name == missing else object())
+    assert choose_tokenization(TARGETS["japanese"][0]) == "char"
+
+
+@pytest.mark.parametrize("name, module, extra", [("ja-mecab", "MeCab", "ja"), ("ko-mecab", "mecab_ko", "ko")])
+def test_a_segmenter_is_asked_for_only_where_it_is_not_installed(
+    monkeypatch: pytest.MonkeyPatch, name: str, module: str, extra: str
+) -> None:
+    for other in ("auto", "none", "char"):
+        check_tokenization(other)
+    with pytest.raises(InputError, match=rf"{name} needs MeCab.*sacrebleu\[{extra}\]"):
+        check_tokenization(name)
+    monkeypatch.setattr("training.bleu.find_spec", lambda asked: object() if asked == module else None)
+    check_tokenization(name)

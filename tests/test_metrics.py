@@ -1,8 +1,11 @@
 """Classification scores, groups, words of any script, and which epoch a training keeps."""
 
+import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score
 
+from training.direction import lower_is_better, quality
+from training.intervals import RESAMPLES, accuracy_interval, resampled_sums
 from training.metrics import (
     accuracy_by,
     classification_scores,
@@ -13,7 +16,7 @@ from training.metrics import (
     unseen_counts,
 )
 from training.selection import best_epoch, constant, deciding_metric
-from training.words import join_words, number_of_words, script_share, words
+from training.words import join_words, lowercase_words, number_of_words, script_share, words
 
 ODD_LABELS = ["accuracy", "macro avg", "weighted avg", "micro avg", "", " ", "a", "a\0", "0", "False", "好评"]
 
@@ -97,6 +100,38 @@ def test_words_are_joined_to_the_text_that_they_came_from(text: str) -> None:
 def test_the_share_of_a_script_counts_letters_alone() -> None:
     assert script_share("女孩 ab 123 ...", "Han") == 0.5
     assert script_share("かな漢字", "Han", "Hiragana") == 1 and script_share("123", "Han") == 0
+
+
+def test_the_share_of_a_script_is_of_all_letters() -> None:
+    assert script_share("ab漢", "Han") == 1 / 3 and script_share("", "Han") == 0
+    assert script_share("ก่ข", "Thai") == 1  # a tone mark is of the script, but no letter
+
+
+def test_words_stand_apart_from_what_needs_a_space() -> None:
+    assert join_words(["a", "(", "b", ")", "c", "猫", "d", "猫", "猫"]) == "a (b) c 猫 d 猫猫"
+    assert join_words([]) == "" and join_words(["猫", "。"]) == "猫。" and lowercase_words("The CAT") == ["the", "cat"]
+
+
+def test_an_interval_of_accuracy_is_that_of_resampled_examples() -> None:
+    correct = [1] * 100 + [0] * 100
+    low, high = accuracy_interval(correct, [1] * 200)
+    assert (low, high) == pytest.approx((0.5 - 0.069, 0.5 + 0.069), abs=0.012)  # 1.96 standard errors
+    assert (low, high) == accuracy_interval(correct[::-1], [1] * 200)  # of equal examples the order is nothing
+    assert accuracy_interval([1, 2], [1, 2]) == (1, 1) and accuracy_interval([0] * 3, [1] * 3) == (0, 0)
+    assert accuracy_interval([0], [0]) == (0, 0) and accuracy_interval([1], [2]) == (0.5, 0.5)
+
+
+def test_examples_of_an_interval_count_as_often_as_they_occur_and_by_their_sizes() -> None:
+    low, high = accuracy_interval([9, 0, 0, 0], [9, 1, 1, 1])
+    assert low == 0 and high == 27 / 28  # the first example is drawn four times in 0.4 % of cases, three times in 5 %
+    sums = resampled_sums(np.array([[1, 0], [0, 1], [0, 1], [0, 1]]))
+    assert sums.shape == (RESAMPLES, 2) and set(sums.sum(axis=1)) == {4}
+    assert sums.mean(axis=0) == pytest.approx([1, 3], abs=0.1)
+
+
+def test_errors_are_better_when_they_are_lower() -> None:
+    assert lower_is_better("mase") and lower_is_better("pinball_0.9") and not lower_is_better("accuracy")
+    assert quality("mase", 2.0) == -2 and quality("accuracy", 2.0) == 2
 
 
 def history(*scores: tuple[float, ...]) -> list[dict]:
