@@ -133,3 +133,151 @@ def test_freed_memory_is_kept_unless_the_environment_chooses(variables: dict[str
     )
     pages = 2**23 * 8 // resource.getpagesize()
     assert (int(done.stdout) > 0.9 * pages) is kept
+
+
+def test_a_device_is_refused_where_it_is_unknown_or_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match="device=tpu: choose auto, cpu, cuda or mps"):
+        device.choose_device("tpu")
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
+    assert device.choose_device("cuda:1") == torch.device("cuda", 1)
+    assert device.choose_device("cpu") == torch.device("cpu")
+    with pytest.raises(InputError, match="device=mps: not available on this machine; device=auto"):
+        device.choose_device("mps")
+
+
+@pytest.mark.parametrize("kernels", [True, False])
+def test_bf16_that_is_asked_for_needs_kernels_of_the_processor(monkeypatch: pytest.MonkeyPatch, kernels: bool) -> None:
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: kernels)
+    monkeypatch.setattr(device, "multiplies_bf16", lambda _: False)
+    assert device.choose_precision("fp32", torch.device("cpu")) == "fp32"
+    assert device.choose_precision("bf16", torch.device("cuda")) == "bf16"  # emulated, if need be
+    if kernels:
+        assert device.choose_precision("bf16", torch.device("cpu")) == "bf16"
+    else:
+        with pytest.raises(InputError, match=r"trainer\.precision=bf16: this processor has no kernels"):
+            device.choose_precision("bf16", torch.device("cpu"))
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_emulated_bf16_is_no_hardware_for_it(monkeypatch: pytest.MonkeyPatch, there: bool) -> None:
+    monkeypatch.setattr(
+        torch.cuda, "is_bf16_supported", lambda including_emulation=True: there or bool(including_emulation)
+    )
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: there)
+    assert device.multiplies_bf16(torch.device("cuda")) is there
+    assert device.multiplies_bf16(torch.device("cpu")) is there
+    assert not device.multiplies_bf16(torch.device("mps"))
+
+
+def test_a_memory_error_is_its_first_line_and_has_its_cause() -> None:
+    with pytest.raises(MemoryError) as found, device.memory_errors():
+        raise RuntimeError("DefaultCPUAllocator: no memory\nException raised from\na stack")
+    assert str(found.value) == "DefaultCPUAllocator: no memory" and isinstance(found.value.__cause__, RuntimeError)
+
+
+def test_the_cache_of_kernels_is_limited_unless_the_environment_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
+    monkeypatch.setenv(name, "7")
+    device.limit_kernel_cache()
+    assert os.environ[name] == "7"
+    monkeypatch.delenv(name)
+    device.limit_kernel_cache()
+    assert os.environ[name] == "64"
+
+
+class Allocator:
+    """Notes what is asked of the C library."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[int, ...]] = []
+
+    def mallopt(self, *given: int) -> None:
+        self.asked.append(given)
+
+    def malloc_trim(self, *given: int) -> None:
+        self.asked.append(given)
+
+
+@pytest.fixture
+def allocator(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Allocator:
+    """The C library, with no choice of the environment; files of the process are in ``tmp_path``."""
+    for name in list(os.environ):
+        if name.startswith("MALLOC_") or name == "LD_PRELOAD":
+            monkeypatch.delenv(name)
+    made = Allocator()
+    monkeypatch.setattr("ctypes.CDLL", lambda name: made if name is None else None)
+    monkeypatch.setattr("platform.libc_ver", lambda: ("glibc", "2.36"))
+    monkeypatch.setattr(device, "PROCESS", tmp_path)
+    return made
+
+
+def test_glibc_keeps_large_buffers(allocator: Allocator) -> None:
+    device.keep_freed_memory()
+    assert sorted(allocator.asked) == [(-4, 0), (-1, 2**31 - 1)]  # numbers of its malloc.h
+
+
+@pytest.mark.parametrize("name", ["MALLOC_ARENA_MAX", "LD_PRELOAD", "libc"])
+def test_another_allocator_is_left_as_it_is(
+    allocator: Allocator, monkeypatch: pytest.MonkeyPatch, name: str, tmp_path: Path
+) -> None:
+    if name == "libc":
+        monkeypatch.setattr("platform.libc_ver", lambda: ("musl", "1"))
+        device.reset_peak_memory(torch.device("cpu"))
+    else:
+        monkeypatch.setenv(name, "x")
+    device.keep_freed_memory()
+    assert not allocator.asked
+
+
+def test_the_peak_of_a_process_is_what_linux_says(allocator: Allocator, tmp_path: Path) -> None:
+    cpu = torch.device("cpu")
+    device.reset_peak_memory(cpu)
+    assert (tmp_path / "clear_refs").read_text() == "5" and allocator.asked == [(0,)]
+    (tmp_path / "status").write_text("VmPeak:\t 9 kB\nVmHWM:\t   2000 kB\nVmRSS:\t 1 kB\n")
+    assert device.peak_memory_mb(cpu) == 2.048
+
+
+@pytest.mark.parametrize("system, peak", [("Darwin", 3.0), ("Windows", 3072.0)])
+def test_the_peak_of_a_process_has_the_unit_of_its_system(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, system: str, peak: float
+) -> None:
+    monkeypatch.setattr(device, "PROCESS", tmp_path)
+    monkeypatch.setattr("platform.system", lambda: system)
+
+    class Usage:
+        ru_maxrss = 3_000_000
+
+    monkeypatch.setattr(resource, "getrusage", lambda who: Usage() if who == resource.RUSAGE_SELF else None)
+    assert device.peak_memory_mb(torch.device("cpu")) == peak
+
+
+def test_memory_and_name_of_a_gpu_are_those_of_that_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    second, reset = torch.device("cuda", 1), []
+    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", reset.append)
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda of: 5_000_000 if of == second else 0)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda of: "GPU 1" if of == second else "GPU 0")
+    device.reset_peak_memory(second)
+    assert reset == [second] and device.peak_memory_mb(second) == 5
+    assert device.hardware_name(second) == "GPU 1" and device.hardware_name(torch.device("cpu")) != "GPU 1"
+
+
+@pytest.mark.parametrize(
+    "information, name",
+    [
+        ("processor : 0\nmodel name\t: CPU 3: fast \nmodel name : other\n", "CPU 3: fast"),
+        ("processor : 0\n", "arm"),
+        (None, "arm"),
+    ],
+)
+def test_the_processor_is_named_as_the_system_names_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, information: str | None, name: str
+) -> None:
+    if information is not None:
+        (tmp_path / "cpuinfo").write_text(information)
+    monkeypatch.setattr(device, "Path", lambda path: tmp_path / Path(path).relative_to("/proc"))
+    monkeypatch.setattr("platform.processor", lambda: "arm")
+    assert device.processor_name() == name
+    monkeypatch.setattr("platform.processor", lambda: "")
+    monkeypatch.setattr("platform.machine", lambda: "a machine")
+    assert device.processor_name() == (name if "model name" in (information or "") else "a machine")

@@ -1,9 +1,12 @@
 """Run folders from anywhere: loaded as they were saved, or refused in one sentence that names the file."""
 
 import json
+import platform
 import shutil
 import struct
+import subprocess
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +15,28 @@ import safetensors.torch
 import torch
 import yaml
 from conftest import TASKS
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from data.errors import InputError
+from training import result
 from training.checksums import CHECKSUMS
-from training.folders import CONFIG, WEIGHTS
+from training.folders import (
+    CHECKPOINTS,
+    CONFIG,
+    LOG,
+    RESULT,
+    WEIGHTS,
+    cell_name,
+    job_name,
+    read_result,
+    remove_empty_run,
+    run_name,
+    status_of,
+    unfinished,
+)
+from training.identity import config_id
 from training.load import load
+from training.result import Result
 
 CPU = torch.device("cpu")
 
@@ -408,3 +427,146 @@ def test_a_run_records_checksums_and_a_missing_folder_is_named(
     assert "is not a run folder" in refusal(tmp_path / "gone")
     (folder / WEIGHTS).unlink()
     assert f"has no {WEIGHTS}" in refusal(folder)
+
+
+IDENTITY = {"task": "sentiment", "cell": "gru", "data": {"name": "sst2"}, "seed": 3}
+
+
+def test_a_result_says_how_a_run_ended(tmp_path: Path) -> None:
+    record = Result(tmp_path, IDENTITY)
+    assert record.title == "sentiment: gru on sst2, seed 3" and record.began is False
+    record.add(epochs=2)
+    record.write("failed", "no memory")
+    found = read_result(tmp_path)
+    assert found.items() >= {**IDENTITY, "schema": 1, "status": "failed", "reason": "no memory", "epochs": 2}.items()
+    assert datetime.fromisoformat(found["started"]) <= datetime.fromisoformat(found["ended"])
+    assert datetime.fromisoformat(found["ended"]).utcoffset() == timedelta(0) and len(found["ended"]) == 25
+    assert "warnings" not in found and status_of(tmp_path) == "failed"
+
+
+def test_a_failure_after_the_scores_costs_none(tmp_path: Path) -> None:
+    record = Result(tmp_path, IDENTITY)
+    record.warn("a picture")
+    record.write("ok")
+    assert "reason" not in read_result(tmp_path)
+    record.write("failed", "no space")
+    assert read_result(tmp_path)["warnings"] == ["a picture", "no space"]
+    assert status_of(tmp_path) == "ok" and "reason" not in read_result(tmp_path)
+    record.write("ok", "stopped early")
+    assert read_result(tmp_path)["reason"] == "stopped early" and len(read_result(tmp_path)["warnings"]) == 2
+
+
+def test_the_environment_names_the_machine_and_the_number_of_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(result, "hardware_name", lambda device: f"a {device.type}")
+    monkeypatch.setattr(result, "commit", lambda: {"commit": "abc", "dirty": False})
+    found = result.environment(torch.device("cpu"))
+    assert list(found) == ["python", "torch", "platform", "cpu", "threads", "device", "commit", "dirty"]
+    assert (found["python"], found["torch"]) == (platform.python_version(), torch.__version__)
+    assert (found["cpu"], found["device"], found["commit"]) == ("a cpu", "cpu", "abc")
+    assert found["threads"] == torch.get_num_threads() and found["platform"] == platform.platform()
+    monkeypatch.setattr(result, "world_size", lambda: 2)
+    found = result.environment(torch.device("cuda", 1))
+    assert (found["processes"], found["cpu"], found["device"]) == (2, "a cpu", "cuda:1 (a cuda)")
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout whose package ``training`` holds the code of results."""
+    (tmp_path / "training").mkdir()
+    (tmp_path / "training" / "result.py").write_text("code\n")
+    monkeypatch.setattr(result, "__file__", str(tmp_path / "training" / "result.py"))
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    return tmp_path
+
+
+def test_the_commit_of_a_checkout_and_whether_its_files_differ(checkout: Path) -> None:
+    def git(*arguments: str) -> str:
+        user = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
+        done = subprocess.run(["git", "-C", str(checkout), *user, *arguments], capture_output=True, text=True)
+        return done.stdout.strip()
+
+    assert result.commit() == {"commit": None, "dirty": None}
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-q", "-m", "first")
+    assert result.commit() == {"commit": git("rev-parse", "HEAD"), "dirty": False}
+    (checkout / "notes").touch()  # which is no part of the checkout
+    assert result.commit()["dirty"] is False
+    (checkout / "training" / "result.py").write_text("other\n")
+    assert result.commit() == {"commit": git("rev-parse", "HEAD"), "dirty": True}
+
+
+def test_without_git_a_run_has_no_commit(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(checkout))
+    assert result.commit() == {"commit": None, "dirty": None}
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{", b"[]", b"\xff", b"5"])
+def test_a_result_that_cannot_be_read_is_empty(tmp_path: Path, content: bytes | None) -> None:
+    if content is not None:
+        (tmp_path / RESULT).write_bytes(content)
+    assert read_result(tmp_path) == {} and status_of(tmp_path) is None
+    (tmp_path / RESULT).write_text('{"status": "é"}', encoding="utf-8")
+    assert status_of(tmp_path) == "é"
+
+
+@pytest.mark.parametrize("checkpoint", CHECKPOINTS)
+def test_a_run_is_unfinished_with_a_config_and_a_checkpoint_and_no_score(tmp_path: Path, checkpoint: str) -> None:
+    assert not unfinished(tmp_path)
+    (tmp_path / checkpoint).touch()
+    assert not unfinished(tmp_path)
+    (tmp_path / CONFIG).touch()
+    assert unfinished(tmp_path)
+    for status, left in (("failed", True), ("interrupted", True), ("ok", False)):
+        (tmp_path / RESULT).write_text(json.dumps({"status": status}))
+        assert unfinished(tmp_path) is left
+    (tmp_path / RESULT).unlink()
+    (tmp_path / checkpoint).unlink()
+    assert not unfinished(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "names, removed", [([], True), ([RESULT], True), ([RESULT, LOG], True), ([LOG, "notes"], False), ([CONFIG], False)]
+)
+def test_only_the_folder_of_a_run_that_never_began_is_removed(tmp_path: Path, names: list[str], removed: bool) -> None:
+    folder = tmp_path / "run"
+    remove_empty_run(folder)
+    folder.mkdir()
+    for name in names:
+        (folder / name).touch()
+    remove_empty_run(folder)
+    assert folder.exists() is not removed
+
+
+def test_a_job_is_named_by_its_cell_and_its_seed(composed: Callable[..., DictConfig]) -> None:
+    cfg = composed("sentiment", "cell=gru", "seed=7")
+    cell, *rest, seed = job_name(_root_=cfg).split("-")
+    assert (cell, rest, seed) == ("gru", [config_id(cfg)], "seed7")
+    assert cell_name(OmegaConf.create({})) == "none" and cell_name(OmegaConf.create({"cell": None})) == "none"
+
+
+def test_the_newest_unfinished_run_that_reads_the_same_files_is_resumed(
+    composed: Callable[..., DictConfig], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def reading(train: str, *overrides: str) -> DictConfig:
+        return composed("sentiment", "data=files", f"data.train={train}.jsonl", *overrides)
+
+    def add(year: int, cfg: DictConfig) -> str:
+        folder = tmp_path / "runs" / "sentiment" / f"{year}-01-01_00-00-00-000000-{config_id(cfg)}"
+        folder.mkdir(parents=True)
+        (folder / CONFIG).write_text(OmegaConf.to_yaml(cfg, resolve=True))
+        (folder / CHECKPOINTS[0]).touch()
+        return folder.name
+
+    monkeypatch.chdir(tmp_path)
+    resumed = reading("a", "resume=true")
+    name = run_name(_root_=resumed)
+    assert datetime.strptime(name, f"%Y-%m-%d_%H-%M-%S-%f-{config_id(resumed)}")  # with nothing to resume, a new one
+    old = add(2020, reading("a"))
+    new = add(2021, reading("a"))
+    others = [add(2022, reading("b")), add(2023, reading("a", "seed=5"))]
+    assert run_name(_root_=resumed) == new
+    assert run_name(_root_=reading("b", "resume=true")) == others[0]
+    assert run_name(_root_=reading("c", "resume=true")) == others[0]  # the newest of that seed
+    shutil.rmtree(tmp_path / "runs" / "sentiment" / new)
+    assert run_name(_root_=resumed) == old
