@@ -3,11 +3,13 @@
 import json
 import multiprocessing
 import os
+import pickle
 import shutil
 import signal
 import socket
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,7 @@ from data.corpus import Batches, Corpus
 from data.errors import InputError
 from training import distributed, ranks
 from training.build import build
-from training.distributed import Processes, SeveralProcesses
+from training.distributed import LostProcessError, Processes, SeveralProcesses
 from training.loss import Loss
 from training.run import run
 from training.trainer import Trainer
@@ -326,3 +328,188 @@ def test_incomplete_variables_are_refused(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("WORLD_SIZE", "1")
     with distributed.joined() as processes:
         assert processes is distributed.ALONE and not dist.is_initialized()
+
+
+@pytest.fixture
+def signals() -> Iterator[None]:
+    """Tests leave signals as they are."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def sharing(store: Any, rank: int) -> SeveralProcesses:
+    """One of two processes, with a store for reasons."""
+    processes = of_two(rank)
+    processes.store = store
+    return processes
+
+
+class LostStore:
+    """A store whose process has ended."""
+
+    def refuse(self, *arguments: Any) -> None:
+        raise RuntimeError("connection reset")
+
+    get = check = compare_set = refuse
+
+
+def test_the_first_error_is_that_of_all_and_names_its_process(signals: None) -> None:
+    store = dist.HashStore()
+    with pytest.raises(InputError) as found, sharing(store, 1).errors():
+        raise InputError("a wrong value")
+    assert str(found.value) == "a wrong value"  # in its own process
+    with pytest.raises(InputError, match=r"^process 1 of 2: a wrong value$") as found, sharing(store, 0).errors():
+        raise LostProcessError("no answer")
+    assert isinstance(found.value.__cause__, LostProcessError)
+    with pytest.raises(InputError, match="process 1 of 2: a wrong value"), sharing(store, 0).errors():
+        raise KeyboardInterrupt
+    with pytest.raises(ValueError, match=r"^another$"), sharing(store, 0).errors():
+        raise ValueError("another")  # the own error says more than that of another process
+
+
+def test_an_interrupt_stays_one_in_all_processes(signals: None) -> None:
+    store = dist.HashStore()
+    with pytest.raises(KeyboardInterrupt, match=r"^by hand$"), sharing(store, 0).errors():
+        raise KeyboardInterrupt("by hand")
+    with pytest.raises(KeyboardInterrupt, match=r"^by hand$"), sharing(store, 1).errors():
+        raise LostProcessError("no answer")
+
+
+def test_without_a_reason_a_lost_process_is_reported(signals: None) -> None:
+    for store in (dist.HashStore(), LostStore()):
+        with pytest.raises(LostProcessError, match="no answer"), sharing(store, 0).errors():
+            raise LostProcessError("no answer")
+    with pytest.raises(KeyboardInterrupt), sharing(LostStore(), 0).errors():
+        raise KeyboardInterrupt
+    with sharing(LostStore(), 0).errors():
+        pass  # without an error nothing is asked
+
+
+def test_from_an_error_on_signals_are_ignored_in_the_main_thread(signals: None) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    thread = threading.Thread(target=distributed.ignore_signals)
+    thread.start()
+    thread.join()
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    with pytest.raises(ValueError, match=r"^own$"), sharing(dist.HashStore(), 0).errors():
+        raise ValueError("own")
+    assert signal.getsignal(signal.SIGTERM) is signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+
+class UnreadableError(Exception):
+    """It can be pickled, but takes other arguments than those that it keeps."""
+
+    def __init__(self, one: str, two: str) -> None:
+        super().__init__(f"{one} {two}\nand more")
+
+
+def test_an_error_that_cannot_be_read_again_becomes_one_with_its_name() -> None:
+    error = pickle.loads(distributed.pickled(UnreadableError("a", "b")))
+    assert type(error) is RuntimeError and str(error) == "UnreadableError: a b"
+    error = pickle.loads(distributed.pickled(InputError("plain")))
+    assert type(error) is InputError and str(error) == "plain"
+
+
+def test_a_lost_connection_is_a_lost_process() -> None:
+    with pytest.raises(LostProcessError, match="ended or does not answer") as found, distributed.answered():
+        raise RuntimeError("connection reset")
+    assert str(found.value.__cause__) == "connection reset"
+    with pytest.raises(ValueError, match="of another kind"), distributed.answered():
+        raise ValueError("of another kind")
+
+
+@pytest.mark.parametrize("process", [Processes(), of_two(0)], ids=["alone", "of two"])
+def test_facts_that_are_the_same_everywhere_are_no_error(
+    monkeypatch: pytest.MonkeyPatch, process: SeveralProcesses
+) -> None:
+    def gather(everywhere: list[Any], own: Any, group: Any) -> None:
+        everywhere[:] = [own, ("there", {"seed": 1, "files": "a"})]
+
+    process.patient = None
+    monkeypatch.setattr(dist, "all_gather_object", gather)
+    monkeypatch.setattr(socket, "gethostname", lambda: "here")
+    process.check_same({"seed": 1, "files": "a"})
+    if process.size == 2:
+        with pytest.raises(InputError, match=r"^Process 1 on there and process 0 on here differ in files:"):
+            process.check_same({"seed": 1, "files": "b"})
+
+
+def test_a_process_alone_changes_nothing() -> None:
+    alone, model, loss = Processes(), nn.Linear(1, 1), Loss(torch.tensor(2.0), 3)
+    before = [parameter.clone() for parameter in model.parameters()]
+    alone.broadcast_weights(model)
+    assert all(torch.equal(one, other) for one, other in zip(before, model.parameters(), strict=True))
+    assert alone.first and alone.device(torch.device("cuda", 1)) == torch.device("cuda", 1)
+    found, counts = alone.reduce(model, loss, (4, 5))
+    assert found is loss and counts == [4, 5]
+    assert alone.broadcast_number(0.5) == 0.5 and alone.broadcast(model) is model
+    with pytest.raises(KeyError), alone.errors():
+        raise KeyError
+    assert of_two(0).first and not of_two(1).first
+
+
+@pytest.fixture
+def joined(monkeypatch: pytest.MonkeyPatch, signals: None) -> Iterator[SeveralProcesses]:
+    """A process that is joined to itself."""
+    monkeypatch.setattr(distributed, "world_size", lambda: 2)
+    for name, value in {
+        "RANK": "0",
+        "WORLD_SIZE": "2",
+        "LOCAL_RANK": "0",
+        "MASTER_ADDR": "",
+        "MASTER_PORT": "",
+    }.items():
+        monkeypatch.setenv(name, value)
+    store = dist.HashStore()
+    monkeypatch.setattr(distributed, "rendezvous", lambda address, timeout: iter([(store, 0, 1)]))
+    with distributed.joined() as processes:
+        yield processes
+    assert not dist.is_initialized()
+
+
+def test_processes_that_are_joined_share_numbers_weights_and_values(joined: SeveralProcesses) -> None:
+    assert dist.is_initialized() and (joined.rank, joined.size) == (0, 1)
+    assert joined.broadcast_number(2.5) == 2.5 and joined.broadcast({"a": 1}) == {"a": 1}
+    joined.check_same({"seed": 1})
+    model = nn.Linear(2, 1)
+    model(torch.ones(2)).sum().backward()
+    model.bias.grad = None
+    loss, counts = joined.reduce(model, Loss(torch.tensor(6.0), 3), [4, 5])
+    assert (loss.total.item(), loss.number, counts) == (6, 3, [4, 5])
+    assert model.bias.grad is None and model.weight.grad.tolist() == [[1, 1]]
+    loss, counts = joined.reduce(model, Loss(torch.tensor(torch.nan), 0), [1])
+    assert (loss.total.item(), loss.number, counts) == (0, 0, [1])
+
+
+def test_weights_come_from_the_first_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[tuple[Any, int]] = []
+    monkeypatch.setattr(dist, "broadcast", lambda tensor, src: sent.append((tensor, src)))
+    model = nn.BatchNorm1d(2)
+    of_two(1).broadcast_weights(model)
+    assert {source for _, source in sent} == {0}
+    assert [tensor.data_ptr() for tensor, _ in sent] == [tensor.data_ptr() for tensor in model.state_dict().values()]
+
+
+def test_a_later_process_takes_what_the_first_one_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    def receive(box: list[Any], src: int, group: Any, device: torch.device) -> None:
+        assert (box, src, group, device) == ([None], 0, "patient", torch.device("cpu"))
+        box[0] = "of the first"
+
+    second = of_two(1)
+    second.patient = "patient"
+    monkeypatch.setattr(dist, "broadcast_object_list", receive)
+    monkeypatch.setattr(dist, "all_reduce", lambda summed: summed.add_(3))
+    assert second.broadcast("own") == "of the first" and second.broadcast_number(9.0) == 3
+    assert second.sums([1, 2.5]) == [4, 5.5]
+
+
+def test_a_gradient_is_weighted_and_a_share_without_predictions_has_none() -> None:
+    parameter = nn.Parameter(torch.ones(2, 2))
+    assert distributed.gradient(parameter, 0.5).tolist() == [0] * 4
+    parameter.grad = torch.full((2, 2), torch.nan)
+    assert distributed.gradient(parameter, 0).tolist() == [0] * 4
+    parameter.grad = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    assert distributed.gradient(parameter, 0.5).tolist() == [0.5, 1, 1.5, 2]
+    assert distributed.gradient(parameter, 1).tolist() == [1, 2, 3, 4]

@@ -13,12 +13,13 @@ from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
 from data.captioning import CaptionedImage
+from data.corpus import sample_rows
 from data.errors import InputError
 from tasks.captioning.recipe import adapt as adapt_captioning
 from training.build import build
 from training.checkpoint import save_checkpoint
 from training.identity import config_id
-from training.recipe import AUTO, Choices, Size, read_corpus
+from training.recipe import AUTO, Choices, Size, adapted, batches, between, choose_pieces, has_recipe, read_corpus
 
 CJK = "一二三四五六七八九十百千万上下左右東西南北大小中日月火水木金土山川田人口目耳手足車門雨雪花草"
 
@@ -181,6 +182,95 @@ def test_any_characters_go_with_the_recipe_of_tagging(composed: Callable, own: C
 def test_the_script_of_a_text_is_recognised_by_its_spaces() -> None:
     assert Size.of(["the cat sat", ""]).spaced and Size.of([]).spaced
     assert not Size.of(["大家好今天天氣很好我們去公園散步吧"]).spaced
+
+
+def test_texts_in_numbers() -> None:
+    size = Size.of(iter(["the cat", "", "sat down there"]))
+    assert size == (3, 5, 18) and size.tokens == 5 and Size.of([]) == (0, 0, 0) and Size.of([]).tokens == 1
+    assert Size(1, 2, 24).spaced and not Size(1, 2, 25).spaced  # up to twelve characters in a word
+    assert Size(1, 1, 31).tokens == 15
+
+
+def test_a_number_between_two_bounds_is_whole() -> None:
+    assert [between(2, value, 9) for value in (1.4, 2, 3.4, 3.6, 9, 9.4)] == [2, 2, 3, 4, 9, 9]
+    assert type(between(2, 3.4, 9)) is int
+
+
+def test_the_number_of_batches_is_that_of_the_bound_which_is_reached_first() -> None:
+    choices = Choices(OmegaConf.create({"trainer": {"batch_tokens": 100, "batch_sentences": 10}}))
+    assert batches(choices, 500, 20) == 5 and batches(choices, 500, 80) == 8 and batches(choices, 5, 2) == 1
+
+
+def test_choices_are_printed_as_they_would_be_given() -> None:
+    cfg = OmegaConf.create({"a": AUTO, "b": {"c": AUTO, "d": 5}, "cell": {"_target_": "models.cells.gru.GRUCell"}})
+    choices = Choices(cfg)
+    assert str(choices) == "" and choices.cell == "gru"
+    assert choices.choose("a", None) is None and choices.choose("b.c", 3) == 3 and choices.choose("b.d", 7) == 5
+    assert str(choices) == "a=null b.c=3" and choices.cfg.b == {"c": 3, "d": 5}
+    assert cfg.a == cfg.b.c == AUTO  # the config that was given stays as it is
+
+
+def test_a_part_is_chosen_from_its_group_and_keeps_the_options_that_were_given(composed: Callable) -> None:
+    given = OmegaConf.create({"codec": {"tokenizer": {"_target_": AUTO, "lowercase": False, "vocab_size": 99}}})
+    choices = Choices(given)
+    choices.choose_part("codec.tokenizer", "words")
+    assert choices.made == {"codec.tokenizer": "words"} and str(choices) == "codec.tokenizer=words"
+    tokenizer = choices.cfg.codec.tokenizer
+    assert tokenizer._target_.endswith(".WordTokenizer") and tokenizer.lowercase is False
+    assert tokenizer.keys() == OmegaConf.load(CONF / "tokenizer" / "words.yaml").keys()
+    choices.choose_part("codec.tokenizer", "characters")  # which is not open any more
+    assert choices.cfg.codec.tokenizer == tokenizer and choices.made == {"codec.tokenizer": "words"}
+
+
+@pytest.mark.parametrize("wanted, chosen", [(8, 16), (15, 16), (17, 17)])
+def test_there_are_at_least_two_pieces_for_every_character(wanted: int, chosen: int) -> None:
+    tokenizer = {"_target_": "data.tokenizers.SentencePieceTokenizer", "vocab_size": AUTO}
+    choices = Choices(OmegaConf.create({"codec": {"tokenizer": tokenizer}}))
+    choose_pieces(choices, wanted, ["aba", "bc", "cc"])
+    assert choices.cfg.codec.tokenizer.vocab_size == chosen
+
+
+@pytest.mark.parametrize("given, left", [(AUTO, False), (50, True)])
+def test_only_an_open_number_of_pieces_is_taken_from_a_tokenizer_without_any(given: object, left: bool) -> None:
+    tokenizer = {"_target_": "data.tokenizers.WordTokenizer", "vocab_size": given}
+    choices = Choices(OmegaConf.create({"codec": {"tokenizer": tokenizer}}))
+    OmegaConf.set_struct(choices.cfg, True)
+    choose_pieces(choices, 9, [])
+    assert ("vocab_size" in choices.cfg.codec.tokenizer) is left and not choices.made
+
+
+class Rows:
+    """A data set of numbers, that notes which splits are read."""
+
+    def __init__(self, rows: list[int] | None) -> None:
+        self.rows = rows
+        self.read: list[str] = []
+
+    def read_split(self, name: str) -> list[int] | None:
+        self.read.append(name)
+        return self.rows
+
+
+def note_rows(rows: list[int], choices: Choices) -> None:
+    """A recipe that chooses the rows it sees."""
+    choices.choose("seen", sorted(rows))
+
+
+@pytest.mark.parametrize("recipe", [None, "adaptive"])
+@pytest.mark.parametrize("rows", [None, [], list(range(20))], ids=["none", "empty", "twenty"])
+def test_a_recipe_sees_the_training_rows_that_are_kept(
+    composed: Callable, monkeypatch: pytest.MonkeyPatch, recipe: str | None, rows: list[int] | None
+) -> None:
+    cfg = composed("sentiment", "+seen=auto", "split.limit=5", "split.split_seed=3")
+    cfg.recipe = recipe and {"_target_": "x"}
+    monkeypatch.setattr("training.recipe.build", lambda node: note_rows)
+    assert has_recipe(cfg) is (recipe is not None)
+    reader = Rows(rows)
+    found = adapted(cfg, reader)
+    if recipe and rows:
+        assert reader.read == ["train"] and found.seen == sorted(sample_rows(rows, 5, 3)) and cfg.seen == AUTO
+    else:
+        assert found is cfg
 
 
 @pytest.mark.parametrize("task", TASKS)
