@@ -146,11 +146,14 @@ def test_of_many_references_the_first_ones_choose_the_tokenization() -> None:
 @pytest.mark.parametrize(
     "references, tokenization",
     [
-        (["漢字漢字漢字漢字漢字漢字漢字漢字漢字の"], "char"),  # one letter in 19 is Japanese
-        (["漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字の"], "zh"),  # one in 21, as in a name
-        (["カタカナ"], "char"),
-        (["漢字 abcd abcd abcd a a"], "13a"),
-        (["漢字 ab one two three"], "13a"),
+        (["漢" * 19 + "の"], "char"),  # one letter in 20 is Japanese
+        (["漢" * 20 + "の"], "zh"),  # one in 21, as in a name
+        (["漢 字 語 学 a b c"], "zh"),
+        (["漢 字 語 a b c"], "13a"),  # half of the letters
+        (["한 국 어 문 a b c"], "char"),
+        (["한 국 어 a b c"], "13a"),
+        (["漢字漢"] * 9, "zh"),
+        *(([f"{word} " * 5], "char") for word in ("カタ", "ひら", "한국", "ไทย", "ລາວ", "ខ្មែរ", "မြန်မာ")),
         (["one two three four"], "13a"),
         (["one two three"], "char"),
     ],

@@ -29,6 +29,7 @@ from training.folders import (
     cell_name,
     job_name,
     read_result,
+    register_resolvers,
     remove_empty_run,
     run_name,
     status_of,
@@ -543,6 +544,17 @@ def test_a_job_is_named_by_its_cell_and_its_seed(composed: Callable[..., DictCon
     cell, *rest, seed = job_name(_root_=cfg).split("-")
     assert (cell, rest, seed) == ("gru", [config_id(cfg)], "seed7")
     assert cell_name(OmegaConf.create({})) == "none" and cell_name(OmegaConf.create({"cell": None})) == "none"
+
+
+def test_configs_name_run_folders_and_jobs() -> None:
+    names = ("run_name", "job_name")
+    for name in names:
+        OmegaConf.clear_resolver(name)
+    register_resolvers()
+    assert all(map(OmegaConf.has_resolver, names))
+    register_resolvers()  # again, as by another import
+    cfg = OmegaConf.create({"cell": None, "data": {}, "seed": 1, "name": "${job_name:}", "folder": "${run_name:}"})
+    assert cfg.name == job_name(_root_=cfg) and cfg.folder[-12:] == run_name(_root_=cfg)[-12:] != cfg.name[-12:]
 
 
 def test_the_newest_unfinished_run_that_reads_the_same_files_is_resumed(
