@@ -38,6 +38,7 @@ from training.folders import (
 from training.identity import config_id
 from training.load import load
 from training.result import Result
+from training.trials import with_trial
 
 CPU = torch.device("cpu")
 
@@ -546,15 +547,23 @@ def test_a_job_is_named_by_its_cell_and_its_seed(composed: Callable[..., DictCon
     assert cell_name(OmegaConf.create({})) == "none" and cell_name(OmegaConf.create({"cell": None})) == "none"
 
 
-def test_configs_name_run_folders_and_jobs() -> None:
+def test_configs_name_run_folders_and_jobs(composed: Callable[..., DictConfig]) -> None:
     names = ("run_name", "job_name")
     for name in names:
         OmegaConf.clear_resolver(name)
     register_resolvers()
     assert all(map(OmegaConf.has_resolver, names))
     register_resolvers()  # again, as by another import
-    cfg = OmegaConf.create({"cell": None, "data": {}, "seed": 1, "name": "${job_name:}", "folder": "${run_name:}"})
-    assert cfg.name == job_name(_root_=cfg) and cfg.folder[-12:] == run_name(_root_=cfg)[-12:] != cfg.name[-12:]
+    cfg = composed("sentiment", hydra=True)
+    assert cfg.hydra.run.dir.endswith(f"-{config_id(cfg)}") and cfg.hydra.sweep.subdir.endswith(job_name(_root_=cfg))
+
+
+def test_a_job_of_a_trial_is_named_by_its_values_and_those_of_its_command_line(
+    composed: Callable[..., DictConfig],
+) -> None:
+    given = ["trial=4", "optimizer.lr=0.5"]
+    cfg = composed("sentiment", *given, hydra=True)
+    assert config_id(with_trial(cfg, given)) in job_name(_root_=cfg) and with_trial(cfg).optimizer.lr != 0.5
 
 
 def test_the_newest_unfinished_run_that_reads_the_same_files_is_resumed(
