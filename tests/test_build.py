@@ -18,7 +18,22 @@ from data.errors import InputError
 from data.tokenizers import Tokenizer, WordTokenizer
 from models.cells.base import Cell
 from models.cells.gru import GRUCell
-from training.build import build, call, description, fits, names_in_conf, suits
+from training.build import (
+    LARGEST,
+    build,
+    build_at,
+    call,
+    check_given,
+    check_required,
+    check_types,
+    description,
+    fits,
+    names_in_conf,
+    numbers,
+    place_of,
+    resolve_target,
+    suits,
+)
 
 TASKS = [path.stem for path in sorted(CONF.glob("*.yaml")) if path.stem != "base"]
 NAMED = ("data", "codec", "evaluation", "optimizer", "schedule", "trainer")  # the model refers to parts elsewhere
@@ -227,6 +242,164 @@ def test_a_missing_value_and_an_interpolation_that_leads_nowhere_are_named() -> 
         tokenizer = {"_target_": "data.tokenizers.WordTokenizer", "lowercase": value}
         with pytest.raises(InputError, match=said):
             build(OmegaConf.create({"codec": tokenizer}).codec)
+
+
+def in_codec(**given: Any) -> DictConfig:
+    """A tokenizer at its place in a config."""
+    tokenizer = {"_target_": "data.tokenizers.WordTokenizer", **given}
+    return OmegaConf.create({"codec": {"tokenizer": tokenizer}}).codec.tokenizer
+
+
+def test_a_place_is_named_where_there_is_no_part() -> None:
+    cfg = OmegaConf.create({"model": {"cell": {"size": 1}, "list": [1], "name": 5}})
+    for node, place in ((cfg.model.cell, "model.cell"), (cfg.model.list, "model.list"), (cfg, "config"), (5, "config")):
+        assert place_of(node) == place
+        with pytest.raises(InputError, match=f"^{place}: must be a part"):
+            build(node)
+    for key in ("name", "nowhere"):
+        with pytest.raises(InputError, match=f"^{key}: must be a part"):
+            build_at(cfg.model, key)
+
+
+def test_a_part_at_a_key_has_the_expected_type_and_the_sizes_that_are_given() -> None:
+    cfg = OmegaConf.create({"cell": {"_target_": "models.cells.gru.GRUCell", "input_size": 3}})
+    made = build_at(cfg, "cell", Cell, hidden_size=4)
+    assert isinstance(made, GRUCell) and made.hidden_size == 4
+    with pytest.raises(InputError, match=r"cell\._target_=models\.cells\.gru\.GRUCell: must be Tokenizer"):
+        build_at(cfg, "cell", Tokenizer, hidden_size=4)
+    with pytest.raises(InputError, match=r"^cell\.hidden_size: must be given, and be a whole number"):
+        build_at(cfg, "cell")
+
+
+def test_whether_a_part_is_partial_is_true_or_false() -> None:
+    with pytest.raises(InputError, match=r"^codec\.tokenizer\._partial_=perhaps: must be true or false"):
+        build(in_codec(_partial_="perhaps"))
+    assert isinstance(build(in_codec(_partial_=False, lowercase=True, pretokenized=True)), WordTokenizer)
+
+
+def test_a_partial_part_keeps_the_sizes_that_are_given() -> None:
+    cell = OmegaConf.create({"_target_": "models.cells.gru.GRUCell", "_partial_": True})
+    assert build(cell, Callable[..., Cell], input_size=3).keywords == {"input_size": 3}
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("data.nowhere.Codec", "at.place=data.nowhere.Codec: this version does not have it"),
+        ("data.tokenizers.Nothing", "at.place=data.tokenizers.Nothing: this version does not have it"),
+        ("data.tokenizers.re.Pattern", "may be named"),  # a class of another package
+        ("data.writing.write_text", "may be named"),
+        ("data.tokenizers", "may be named"),
+        ("os.system", "at.place=os.system: only classes of this suite"),
+    ],
+)
+def test_what_a_name_may_not_lead_to(name: str, said: str) -> None:
+    with pytest.raises(InputError) as error:
+        resolve_target(name, "at.place")
+    assert said in str(error.value)
+    with pytest.raises(InputError, match=r"^_target_="):
+        resolve_target(name)
+
+
+def test_a_name_leads_to_a_class_or_to_a_function_of_the_configs() -> None:
+    assert resolve_target("torch.optim.SGD") is torch.optim.SGD
+    assert resolve_target("data.tokenizers.WordTokenizer") is WordTokenizer
+    assert callable(resolve_target("training.schedules.linear"))
+
+
+def test_an_unknown_argument_is_named_with_those_that_there_are() -> None:
+    with pytest.raises(InputError, match=r"tokenizer\.lower_case: WordTokenizer has no .* did you mean lowercase\?"):
+        build(in_codec(lower_case=True))
+    with pytest.raises(InputError, match=r"tokenizer\.qqq: WordTokenizer has .*; it has lowercase, pretokenized\."):
+        build(in_codec(qqq=True))
+
+
+def collect(first: int, *rest: int, **more: Any) -> dict[str, Any]:
+    return {"first": first, **more}
+
+
+def test_arguments_without_a_default_are_needed_but_not_further_ones() -> None:
+    cfg = OmegaConf.create({"part": {"first": 1}}).part
+    check_required(cfg, collect, {"first": 1})
+    with pytest.raises(InputError, match=r"^part\.first: must be given, and be a whole number\."):
+        check_required(cfg, collect, {"more": 1})
+
+
+@pytest.mark.parametrize(
+    ("key", "good", "bad", "said"),
+    [
+        ("hidden_size", [1, [1, 2]], [0, [], [1, 0]], "at least 1"),
+        ("max_epochs", [1], [0], "at least 1"),
+        ("seed", [0, 2**63 - 1], [-1], "not be negative"),
+        ("seed", [0], [2**63], f"at most {2**63 - 1}"),
+        ("word_dropout", [0, 0.99], [-0.01], "not be negative"),
+        ("word_dropout", [0, None], [1, 1.5], "less than 1"),
+        ("num_layers", [LARGEST["num_layers"], -1, None], [LARGEST["num_layers"] + 1, [101]], "at most 100"),
+        ("other", [-1, 10**30, None], [], ""),
+    ],
+)
+def test_values_have_the_range_of_their_key(key: str, good: list, bad: list, said: str) -> None:
+    for value in good:
+        check_types(OmegaConf.create({"part": {key: value}}).part, {key: object})
+    for value in bad:
+        with pytest.raises(InputError, match=rf"^part\.{key}=.*: must .*{said}\."):
+            check_types(OmegaConf.create({"part": {key: value}}).part, {key: object})
+
+
+def test_only_values_whose_types_are_known_are_checked() -> None:
+    cfg = OmegaConf.create({"part": {"unknown": "a", "a": 1, "b": "many", "c": 1}}).part
+    check_types(cfg, {"a": int, "c": int})
+    with pytest.raises(InputError, match=r"^part\.b=many: must be a whole number\."):
+        check_types(cfg, {"a": int, "b": int})
+
+
+def test_numbers_of_a_value() -> None:
+    assert numbers(3) == [3] and numbers("a") == [0] and numbers(None, default=1) == [1]
+    assert numbers(OmegaConf.create([4, "a", 0.5])) == [3, 4, 0.5]
+
+
+def test_values_are_checked_before_anything_is_built_and_those_that_are_open_pass() -> None:
+    codec = {"_target_": "data.classification.ClassificationCodec", "min_count": "auto"}
+    cfg = OmegaConf.create({"codec": {**codec, "tokenizer": dict(in_codec(lowercase="auto"))}})
+    check_given(cfg.codec, "auto")
+    check_given(OmegaConf.create({"_target_": "auto", "min_count": "many"}), "auto")
+    cfg.codec.tokenizer.lowercase = 3
+    with pytest.raises(InputError, match=r"^codec\.tokenizer\.lowercase=3: must be true or false"):
+        check_given(cfg.codec, "auto")
+    cfg.codec.tokenizer._target_ = "auto"
+    check_given(cfg.codec, "auto")
+    cfg.codec.min_count = "many"
+    with pytest.raises(InputError, match=r"^codec\.min_count=many: must be a whole number"):
+        check_given(cfg.codec, "auto")
+    cfg.codec._target_ = "os.system"
+    with pytest.raises(InputError, match=r"^codec\._target_=os\.system"):
+        check_given(cfg.codec, "auto")
+
+
+def test_more_types_in_words() -> None:
+    assert description(int | torch.Tensor) == "a whole number" and description(int | int) == "a whole number"
+    assert description(list[int]) == description(tuple[int, ...]) == "a list"
+    assert description(dict[str, int]) == "a section with keys" and description(Cell) == "Cell"
+    assert description(bool | str | float) == "true or false or a word or a number"
+
+
+def fail(error: type[Exception]) -> None:
+    raise error("one\ntwo")
+
+
+class OutOfMemoryError(RuntimeError):
+    """As that of CUDA is called."""
+
+
+def test_an_error_of_a_constructor_names_the_place() -> None:
+    for error in (TypeError, ValueError, ZeroDivisionError, IndexError, AttributeError, RuntimeError):
+        with pytest.raises(InputError, match=r"^model\.part: one\.$") as found:
+            call(fail, "model.part", {"error": error})
+        assert isinstance(found.value.__cause__, error)
+    for error in (OutOfMemoryError, InputError, OSError):
+        with pytest.raises(error, match=r"^one\ntwo$"):
+            call(fail, "model.part", {"error": error})
+    assert call(collect, "", {"first": 1, "more": 2}) == {"first": 1, "more": 2}
 
 
 def test_functions_are_only_those_that_the_configs_name() -> None:
