@@ -1,16 +1,22 @@
 """Baselines: simple models of the training split, beside every score, cached by the content of the data."""
 
 import json
+import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
+from conftest import ROOT
 from scipy.sparse import csr_matrix
 
 from data.classification import LabelledText
 from data.tagging import TaggedSentence
 from data.translation import SentencePair
+from tasks.forecasting.evaluation import ForecastingEvaluation
 from tasks.sentiment.baselines import NaiveBayesSVM, predictions
 from tasks.sentiment.evaluation import SentimentEvaluation
 from tasks.tagging.baselines import MostFrequentTag, WindowTagger, any_word, capital_or_digit, spelling
@@ -19,10 +25,12 @@ from tasks.translation.baselines import LONGEST, WordDictionary
 from tasks.translation.evaluation import TranslationEvaluation
 from training.baselines import (
     CACHE_VARIABLE,
+    add_baselines,
     baseline_scores,
     better_baselines,
     cache_file,
     cache_folder,
+    sources,
 )
 from training.evaluation import Evaluation
 from training.titles import baseline_title
@@ -291,6 +299,58 @@ def test_a_cache_that_cannot_be_written_costs_nothing_else(monkeypatch: pytest.M
     (tmp_path / "file").touch()
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "file" / "cache"))
     assert baseline_scores(Counting(), SPLITS, DIGESTS)["test"] == {"simple": {"accuracy": 0.25}}
+
+
+def test_the_log_says_what_is_computed_and_what_is_not_kept(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr("training.baselines.time.perf_counter", iter([10.0, 12.5]).__next__)
+    (tmp_path / "file").touch()
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "file" / "cache"))
+    baseline_scores(Counting(), SPLITS, DIGESTS)
+    first, second, *others = [record.getMessage() for record in caplog.records]
+    assert first.startswith("computing") and first.endswith(" on validation and test")
+    assert second.startswith("baselines computed") and second.endswith(" 2.5 s") and len(others) == 2
+    assert all(one.startswith("the scores of baselines are not cached: ") and "file" in one for one in others)
+
+
+def test_code_of_the_task_and_of_the_suite_decides_scores_of_baselines() -> None:
+    found = {path.relative_to(ROOT).as_posix() for path in sources(TranslationEvaluation)}
+    suite = {f"training/{name}.py" for name in ("baselines", "bleu", "metrics", "words")}
+    task = {f"tasks/translation/{name}.py" for name in ("evaluation", "baselines")}
+    assert found == suite | task
+    found = {path.relative_to(ROOT).as_posix() for path in sources(ForecastingEvaluation)}
+    assert found == suite | {f"tasks/forecasting/{name}.py" for name in ("evaluation", "baselines", "metrics")}
+
+
+def test_an_entry_has_a_name_of_32_digits(cache: Path) -> None:
+    file = cache_file(Counting(), "a")
+    assert file.parent == cache and file.suffix == ".json" and len(file.stem) == 32
+
+
+@dataclass
+class Splits:
+    """Of a corpus its splits and the hashes of their content."""
+
+    splits: dict[str, Any]
+
+    def description(self) -> dict[str, dict[str, str]]:
+        return {"sha256": DIGESTS}
+
+
+def test_baselines_stand_beside_the_scores_of_a_model() -> None:
+    corpus = Splits({split: SimpleNamespace(examples=examples) for split, examples in SPLITS.items()})
+    metrics: dict[str, dict[str, Any]] = {"test": {"accuracy": 0.5}}
+    evaluation = Counting()
+    add_baselines(metrics, evaluation, corpus)  # type: ignore[arg-type]
+    assert metrics == {"test": {"accuracy": 0.5, "baselines": {"simple": {"accuracy": 0.25}}}}
+    assert evaluation.computed == [{"test"}]  # no scores of a model, no baselines
+
+
+def test_better_baselines_are_in_the_order_of_their_scores() -> None:
+    errors = {"a": {"mase": 0.9}, "b": {"mase": 0.5}, "c": {"mase": 2.0}, "d": {"mase": 0.7}}
+    assert better_baselines({"mase": 1.0, "baselines": errors}, "mase") == [("b", 0.5), ("d", 0.7), ("a", 0.9)]
 
 
 def test_the_cache_is_where_users_have_theirs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ def test_an_option_overrides_the_choice(option: str | None, tokenization: str) -
     "hypotheses, references, sentence",
     [
         (["a"], ["a", "b"], "1 translations cannot be scored against 2 references"),
-        ([], [], "There is no translation to score"),
+        ([], [], "^There is no translation to score"),
         (["a", ["b"]], ["a", "b"], "translation 2 is not text but of type list"),
         (["a", "b"], ["a", " "], "reference 2 is empty"),
     ],

@@ -118,7 +118,8 @@ def test_an_interval_of_accuracy_is_that_of_resampled_examples() -> None:
     assert (low, high) == pytest.approx((0.5 - 0.069, 0.5 + 0.069), abs=0.012)  # 1.96 standard errors
     assert (low, high) == accuracy_interval(correct[::-1], [1] * 200)  # of equal examples the order is nothing
     assert accuracy_interval([1, 2], [1, 2]) == (1, 1) and accuracy_interval([0] * 3, [1] * 3) == (0, 0)
-    assert accuracy_interval([0], [0]) == (0, 0) and accuracy_interval([1], [2]) == (0.5, 0.5)
+    assert accuracy_interval([1], [1]) == (1, 1) and accuracy_interval([0], [0]) == (0, 0)
+    assert accuracy_interval([1], [2]) == (0.5, 0.5)
 
 
 def test_examples_of_an_interval_count_as_often_as_they_occur_and_by_their_sizes() -> None:
