@@ -222,6 +222,18 @@ def test_a_part_is_chosen_from_its_group_and_keeps_the_options_that_were_given(c
     assert choices.cfg.codec.tokenizer == tokenizer and choices.made == {"codec.tokenizer": "words"}
 
 
+def test_the_group_of_a_part_is_the_last_word_of_its_place() -> None:
+    choices = Choices(OmegaConf.create({"model": {"encoder": {"pooling": {"_target_": AUTO}}}}))
+    choices.choose_part("model.encoder.pooling", "mean")
+    assert choices.cfg.model.encoder.pooling._target_.endswith(".MeanPooling")
+
+
+@pytest.mark.parametrize("test", [True, False])
+def test_the_test_split_is_read_only_where_it_is_asked_for(composed: Callable, files: list[str], test: bool) -> None:
+    _, corpus = read_corpus(composed("sentiment", *files, f"test={test}"))
+    assert list(corpus.splits) == ["train", "validation", *(["test"] if test else [])]
+
+
 @pytest.mark.parametrize("wanted, chosen", [(8, 16), (15, 16), (17, 17)])
 def test_there_are_at_least_two_pieces_for_every_character(wanted: int, chosen: int) -> None:
     tokenizer = {"_target_": "data.tokenizers.SentencePieceTokenizer", "vocab_size": AUTO}
