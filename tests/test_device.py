@@ -31,6 +31,7 @@ def deterministic(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_cuda_is_asked_for_deterministic_kernels(deterministic: None, name: str, asked: bool) -> None:
     device.use_deterministic_kernels(torch.device(name))
     assert torch.are_deterministic_algorithms_enabled() is asked
+    assert torch.is_deterministic_algorithms_warn_only_enabled() is asked
     assert os.environ.get("CUBLAS_WORKSPACE_CONFIG") == (":4096:8" if asked else None)
 
 

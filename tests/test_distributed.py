@@ -371,8 +371,10 @@ def test_the_first_error_is_that_of_all_and_names_its_process(signals: None) -> 
 
 def test_an_interrupt_stays_one_in_all_processes(signals: None) -> None:
     store = dist.HashStore()
-    with pytest.raises(KeyboardInterrupt, match=r"^by hand$"), sharing(store, 0).errors():
-        raise KeyboardInterrupt("by hand")
+    own = KeyboardInterrupt("by hand")
+    with pytest.raises(KeyboardInterrupt) as found, sharing(store, 0).errors():
+        raise own
+    assert found.value is own
     with pytest.raises(KeyboardInterrupt, match=r"^by hand$"), sharing(store, 1).errors():
         raise LostProcessError("no answer")
 
@@ -425,9 +427,10 @@ def test_facts_that_are_the_same_everywhere_are_no_error(
     monkeypatch: pytest.MonkeyPatch, process: SeveralProcesses
 ) -> None:
     def gather(everywhere: list[Any], own: Any, group: Any) -> None:
+        assert group == "patient" and len(everywhere) == 2
         everywhere[:] = [own, ("there", {"seed": 1, "files": "a"})]
 
-    process.patient = None
+    process.patient = "patient"
     monkeypatch.setattr(dist, "all_gather_object", gather)
     monkeypatch.setattr(socket, "gethostname", lambda: "here")
     process.check_same({"seed": 1, "files": "a"})
@@ -471,7 +474,8 @@ def joined(monkeypatch: pytest.MonkeyPatch, signals: None) -> Iterator[SeveralPr
 
 def test_processes_that_are_joined_share_numbers_weights_and_values(joined: SeveralProcesses) -> None:
     assert dist.is_initialized() and (joined.rank, joined.size) == (0, 1)
-    assert joined.broadcast_number(2.5) == 2.5 and joined.broadcast({"a": 1}) == {"a": 1}
+    value = {"a": 1}
+    assert joined.broadcast_number(0.1) == 0.1 and joined.broadcast(value) is value
     joined.check_same({"seed": 1})
     model = nn.Linear(2, 1)
     model(torch.ones(2)).sum().backward()
@@ -481,6 +485,24 @@ def test_processes_that_are_joined_share_numbers_weights_and_values(joined: Seve
     assert model.bias.grad is None and model.weight.grad.tolist() == [[1, 1]]
     loss, counts = joined.reduce(model, Loss(torch.tensor(torch.nan), 0), [1])
     assert (loss.total.item(), loss.number, counts) == (0, 0, [1])
+    assert model.weight.grad.tolist() == [[1, 1]]  # without predictions it stays as it was
+    loss, counts = joined.reduce(model, Loss(torch.tensor(2.0), 1), [])
+    assert (loss.total.item(), loss.number, counts) == (2, 1, []) and model.weight.grad.tolist() == [[1, 1]]
+
+
+def test_the_others_wait_for_a_validation_as_long_as_it_may_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    groups: list[dict[str, Any]] = []
+    monkeypatch.setattr(dist, "new_group", lambda **given: groups.append(given) or "patient")
+    store = dist.HashStore()
+    processes = SeveralProcesses(store, 1, 3)
+    assert (processes.store, processes.rank, processes.size, processes.patient) == (store, 1, 3, "patient")
+    assert groups == [{"backend": "gloo", "timeout": distributed.VALIDATION}]
+
+
+def test_a_share_is_every_other_row_of_the_same_data() -> None:
+    encoded = object()
+    share = of_two(1).shard(Batches(encoded, [np.array([5, 6, 7]), np.array([8])]))
+    assert share.encoded is encoded and [rows.tolist() for rows in share.rows] == [[6], []]
 
 
 def test_weights_come_from_the_first_process(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -493,16 +515,20 @@ def test_weights_come_from_the_first_process(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_later_process_takes_what_the_first_one_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[Any] = []
+
     def receive(box: list[Any], src: int, group: Any, device: torch.device) -> None:
-        assert (box, src, group, device) == ([None], 0, "patient", torch.device("cpu"))
+        assert (src, group, device) == (0, "patient", torch.device("cpu"))
+        sent.append(box[0])
         box[0] = "of the first"
 
-    second = of_two(1)
-    second.patient = "patient"
+    first, second = of_two(0), of_two(1)
+    first.patient = second.patient = "patient"
     monkeypatch.setattr(dist, "broadcast_object_list", receive)
     monkeypatch.setattr(dist, "all_reduce", lambda summed: summed.add_(3))
     assert second.broadcast("own") == "of the first" and second.broadcast_number(9.0) == 3
     assert second.sums([1, 2.5]) == [4, 5.5]
+    assert first.broadcast("own") == "own" and sent == [None, "own"]
 
 
 def test_a_gradient_is_weighted_and_a_share_without_predictions_has_none() -> None:
