@@ -3,6 +3,7 @@
 import json
 import logging
 import random
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -230,7 +231,8 @@ def test_the_group_of_a_part_is_the_last_word_of_its_place() -> None:
 
 @pytest.mark.parametrize("test", [True, False])
 def test_the_test_split_is_read_only_where_it_is_asked_for(composed: Callable, files: list[str], test: bool) -> None:
-    _, corpus = read_corpus(composed("sentiment", *files, f"test={test}"))
+    _, corpus = read_corpus(composed("sentiment", *files, f"test={test}", "split.limit=9"))
+    assert len(corpus.splits["train"].examples) == 9
     assert list(corpus.splits) == ["train", "validation", *(["test"] if test else [])]
 
 
@@ -271,8 +273,13 @@ def note_rows(rows: list[int], choices: Choices) -> None:
 @pytest.mark.parametrize("recipe", [None, "adaptive"])
 @pytest.mark.parametrize("rows", [None, [], list(range(20))], ids=["none", "empty", "twenty"])
 def test_a_recipe_sees_the_training_rows_that_are_kept(
-    composed: Callable, monkeypatch: pytest.MonkeyPatch, recipe: str | None, rows: list[int] | None
+    composed: Callable,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    recipe: str | None,
+    rows: list[int] | None,
 ) -> None:
+    caplog.set_level(logging.INFO)
     cfg = composed("sentiment", "+seen=auto", "split.limit=5", "split.split_seed=3")
     cfg.recipe = recipe and {"_target_": "x"}
     monkeypatch.setattr("training.recipe.build", lambda node: note_rows)
@@ -281,8 +288,9 @@ def test_a_recipe_sees_the_training_rows_that_are_kept(
     found = adapted(cfg, reader)
     if recipe and rows:
         assert reader.read == ["train"] and found.seen == sorted(sample_rows(rows, 5, 3)) and cfg.seen == AUTO
+        assert re.fullmatch(r"chosen .*: seen=\[.*\]", caplog.messages[-1])
     else:
-        assert found is cfg
+        assert found is cfg and not caplog.messages
 
 
 @pytest.mark.parametrize("task", TASKS)
