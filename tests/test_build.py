@@ -1,10 +1,12 @@
 """What a config may name: parts of the type that their place expects, and plain values of the declared types."""
 
 import pickle
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
+from types import NoneType
 from typing import Any
 
 import pytest
@@ -20,6 +22,7 @@ from models.cells.base import Cell
 from models.cells.gru import GRUCell
 from training.build import (
     LARGEST,
+    arguments,
     build,
     build_at,
     call,
@@ -328,7 +331,7 @@ def test_arguments_without_a_default_are_needed_but_not_further_ones() -> None:
 @pytest.mark.parametrize(
     ("key", "good", "bad", "said"),
     [
-        ("hidden_size", [1, [1, 2]], [0, [], [1, 0]], "at least 1"),
+        ("hidden_size", [1, None, [1, 2]], [0, [], [1, 0]], "at least 1"),
         ("max_epochs", [1], [0], "at least 1"),
         ("seed", [0, 2**63 - 1], [-1], "not be negative"),
         ("seed", [0], [2**63], f"at most {2**63 - 1}"),
@@ -342,8 +345,50 @@ def test_values_have_the_range_of_their_key(key: str, good: list, bad: list, sai
     for value in good:
         check_types(OmegaConf.create({"part": {key: value}}).part, {key: object})
     for value in bad:
-        with pytest.raises(InputError, match=rf"^part\.{key}=.*: must .*{said}\."):
+        with pytest.raises(InputError, match=rf"^part\.{key}={re.escape(str(value))}: must .*{said}\."):
             check_types(OmegaConf.create({"part": {key: value}}).part, {key: object})
+
+
+def listed(sizes: tuple[int, ...], more: list[int], number: int, name: str) -> None:
+    """A constructor with values of several types."""
+
+
+def test_lists_become_what_the_constructor_declares() -> None:
+    part = {"_target_": "x", "sizes": [1, "${two}"], "more": [3], "number": 4, "name": "a"}
+    found = arguments(OmegaConf.create({"two": 2, "part": part}).part, listed)
+    assert found == {"sizes": (1, 2), "more": [3], "number": 4, "name": "a"} and type(found["more"]) is list
+
+
+def test_further_arguments_are_given_to_what_takes_them() -> None:
+    cfg = OmegaConf.create({"part": {"_target_": "x", "_partial_": False, "first": 1, "more": 2}}).part
+    assert arguments(cfg, collect) == {"first": 1, "more": 2}
+
+
+def test_parts_and_values_inside_a_part_are_of_their_types_too() -> None:
+    codec = {"_target_": "data.classification.ClassificationCodec", "min_count": 1}
+    cell = {"_target_": "models.cells.gru.GRUCell", "input_size": 1, "hidden_size": 1}
+    cfg = OmegaConf.create({"codec": {**codec, "tokenizer": cell}})
+    with pytest.raises(InputError, match=r"^codec\.tokenizer\._target_=models\.cells\.gru\.GRUCell: must be Tokenizer"):
+        build(cfg.codec)
+    with pytest.raises(InputError, match=r"^codec\.tokenizer\._target_=os\.system: "):
+        build(in_codec(_target_="os.system"))
+    with pytest.raises(InputError, match=r"^codec\.tokenizer\.lowercase=3: must be true or false"):
+        build(in_codec(lowercase=3, pretokenized=True))
+
+
+def test_a_value_that_a_constructor_refuses_is_told_with_the_place_of_the_part() -> None:
+    cfg = OmegaConf.create({"steps": {"rate": {"_target_": "torch.optim.SGD", "lr": -1.0}}})
+    with pytest.raises(InputError, match=r"^steps\.rate: Invalid learning rate"):
+        build(cfg.steps.rate, params=[torch.nn.Parameter(torch.zeros(1))])  # type: ignore[arg-type]
+
+
+def returning() -> WordTokenizer:
+    raise NotImplementedError
+
+
+def test_a_function_gives_what_it_declares_to_return() -> None:
+    assert suits(returning, Tokenizer, False) and not suits(returning, Cell, False)
+    assert not suits(fail, Tokenizer, False) and suits(fail, NoneType, False)
 
 
 def test_only_values_whose_types_are_known_are_checked() -> None:
