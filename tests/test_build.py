@@ -360,8 +360,8 @@ def test_lists_become_what_the_constructor_declares() -> None:
 
 
 def test_further_arguments_are_given_to_what_takes_them() -> None:
-    cfg = OmegaConf.create({"part": {"_target_": "x", "_partial_": False, "first": 1, "more": 2}}).part
-    assert arguments(cfg, collect) == {"first": 1, "more": 2}
+    cfg = OmegaConf.create({"part": {"_target_": "x", "_partial_": False, "first": 1, "other": 2}}).part
+    assert arguments(cfg, collect) == {"first": 1, "other": 2}
 
 
 def test_parts_and_values_inside_a_part_are_of_their_types_too() -> None:
