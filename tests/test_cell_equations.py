@@ -174,7 +174,48 @@ def test_initialisations_are_those_of_the_papers() -> None:
     torch.testing.assert_close(-s6.a_log.exp(), torch.tensor([-1.0, -2.0, -3.0]).expand(500, 3))
     delta = F.softplus(s6.delta.bias)
     assert delta.min() > 0.0009 and delta.max() < 0.11 and delta.log().std() > 1
-    assert PeepholeLSTMCell(INPUT, H, 1.5).linear_ih.bias[H : 2 * H].eq(1.5).all()
     assert LayerNormLSTMCell(INPUT, H, 1.5).norm_ih.bias.tolist() == [0.0] * H + [1.5] * H + [0.0] * 2 * H
-    assert SLSTMCell(INPUT, H, 1.5).linear_ih.bias[H : 2 * H].eq(1.5).all()
-    assert MLSTMCell(INPUT, H, 3, 4.5).linear.bias[-1] == 4.5
+
+
+def test_the_forget_bias_is_that_of_the_forget_gate_alone() -> None:
+    forget = torch.tensor([False] * H + [True] * H + [False] * 2 * H)
+    for cell in (PeepholeLSTMCell(INPUT, H, 1.5), SLSTMCell(INPUT, H, 1.5)):
+        assert torch.equal(cell.linear_ih.bias == 1.5, forget)
+    assert (MLSTMCell(INPUT, H, 3, 4.5).linear.bias == 4.5).tolist() == [False] * (2 * 3 + 2 * H + 1) + [True]
+    assert PeepholeLSTMCell(INPUT, H, None).linear_ih.bias.abs().max() <= 0.5
+
+
+def test_weights_are_drawn_as_widely_as_the_papers_say() -> None:
+    torch.manual_seed(0)
+    sru, lru = SRUCell(12, 400), LRUCell(8, 400, 0.5, 0.9, 0.1)
+    assert 0.49 < sru.linear.weight.abs().max() <= 0.5 and sru.linear.bias.eq(0).all()  # sqrt(3 / 12)
+    assert 0.04 < sru.highway.weight.abs().max() <= 0.05
+    assert lru.linear.weight.std().item() == pytest.approx(1 / 4, rel=0.05)  # 1 / sqrt(2 * 8)
+    assert lru.c.weight.std().item() == pytest.approx(1 / 20, rel=0.05)
+    assert IRNNCell(50, 50, 0.01).linear_ih.weight.std().item() == pytest.approx(0.01, rel=0.1)
+    assert [S6Cell(INPUT, size, 3, 0.001, 0.1).delta.in_features for size in (16, 17, 33)] == [1, 2, 3]
+    for cell in (sru, lru):
+        assert cell.scan(torch.randn(1, 2, cell.input_size), torch.ones(1, 2, dtype=torch.bool))[0].isfinite().all()
+
+
+def test_the_eigenvalues_of_a_linear_recurrent_unit_fill_their_ring(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    lru = LRUCell(INPUT, 4000, 0.5, 0.9, 2.0)
+    squared, phase = torch.exp(-2 * torch.exp(lru.nu)), lru.theta.exp()
+    for values, low, high in ((squared, 0.25, 0.81), (phase, 0.0, 2.0)):  # uniformly by area
+        assert values.mean().item() == pytest.approx((low + high) / 2, rel=0.03)
+        assert values.min().item() == pytest.approx(low, abs=0.01) and values.max().item() == pytest.approx(
+            high, abs=0.01
+        )
+    for radius, kept in ((0.0, 1e-4), (1.0, 1 - 1e-4)):  # neither forgets nor keeps everything
+        found = torch.exp(-2 * torch.exp(LRUCell(INPUT, H, radius, radius, 1.0).nu))
+        torch.testing.assert_close(found, torch.full((H,), kept), rtol=1e-3, atol=0.0)
+    monkeypatch.setattr(torch, "rand", torch.zeros)
+    torch.testing.assert_close(LRUCell(INPUT, H, 0.5, 0.9, 2.0).theta.exp(), torch.full((H,), 2e-4))
+
+
+def test_the_steps_of_s6_start_uniformly_in_their_logarithm() -> None:
+    torch.manual_seed(0)
+    found = F.softplus(S6Cell(INPUT, 2000, 2, 0.001, 0.1).delta.bias).log10()
+    assert found.min().item() == pytest.approx(-3, abs=0.02) and found.max().item() == pytest.approx(-1, abs=0.02)
+    assert found.mean().item() == pytest.approx(-2, abs=0.05)

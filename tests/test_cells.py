@@ -10,7 +10,7 @@ from hydra.utils import instantiate
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from models.cells.base import Cell
+from models.cells.base import Cell, FusedCell, LinearCell
 from models.cells.gru import GRUCell
 from models.cells.lstm import LSTMCell
 from models.cells.rnn import RNNCell
@@ -173,6 +173,37 @@ def test_steps_equal_the_scan(make_cell: Callable[..., Cell]) -> None:
         torch.testing.assert_close(state[0], outputs[:, time])
     for stepped, scanned in zip(state, final, strict=True):
         torch.testing.assert_close(stepped, scanned)
+
+
+@torch.no_grad()
+def test_a_state_in_half_precision_is_read_in_that_of_the_cell(make_cell: Callable[..., Cell]) -> None:
+    torch.manual_seed(0)
+    cell, inputs = make_cell(input_size=3, hidden_size=5), torch.randn(4, 6, 3)
+    if overrides_nothing(cell, "scan"):
+        return  # left to autocast
+    state = tuple(torch.randn(4, size).bfloat16() for size in cell.state_sizes)
+    outputs, final = cell.scan(inputs, MASK, state)
+    expected, wanted = cell.scan(inputs, MASK, tuple(entry.float() for entry in state))
+    for got, other in zip([outputs, *final], [expected, *wanted], strict=True):
+        assert got.dtype == torch.float32
+        torch.testing.assert_close(got, other)
+
+
+def test_the_code_that_runs_a_scan_is_named_by_device(
+    make_cell: Callable[..., Cell], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cell = make_cell(input_size=3, hidden_size=5)
+    names = []
+    for onednn in (True, False):
+        monkeypatch.setattr("torch.backends.mkldnn.is_available", lambda onednn=onednn: onednn)
+        names.append([cell.kernel_name(torch.device(device)) for device in ("cpu", "cuda", "mps")])
+    if isinstance(cell, LSTMCell):
+        assert names == [["oneDNN", "cuDNN", "MPS"], ["ATen", "cuDNN", "MPS"]]
+    elif isinstance(cell, FusedCell):
+        assert names == [["packed", "cuDNN", "MPS"]] * 2
+    else:
+        name = "parallel scan" if isinstance(cell, LinearCell) else "parallel chunks"
+        assert names == [["loop" if overrides_nothing(cell, "scan") else name] * 3] * 2
 
 
 def test_cells_share_the_rule_of_initialisation(make_cell: Callable[..., Cell]) -> None:

@@ -66,6 +66,28 @@ def test_a_scan_equals_the_loop_in_double_precision(make: Callable[[], FusedCell
     assert_exact(run(type(cell).scan), run(Cell.scan))
 
 
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("started", [False, True])
+def test_the_kernels_of_other_devices_equal_the_loop(
+    make: Callable[[], FusedCell], reverse: bool, started: bool
+) -> None:
+    cell = make().double()
+    cell.recurrence = None
+    inputs = torch.randn(6, 9, 7, dtype=torch.double, requires_grad=True)
+    state = (torch.randn(6, 5, dtype=torch.double, requires_grad=True),) if started else None
+    sources = [inputs, *(state or ()), *cell.parameters()]
+
+    def run(scan: Callable) -> list[Tensor]:
+        outputs, final = scan(cell, inputs, MASK, state, reverse)
+        assert not written_by_hand(outputs)
+        return values_and_gradients(lambda: (outputs, *final), sources)
+
+    assert_exact(run(type(cell).scan), run(Cell.scan))
+    if started:
+        rounded = (state[0].detach().bfloat16(),)  # a state is read in the type of the inputs
+        assert_exact([cell.scan(inputs, MASK, rounded)[0]], [cell.scan(inputs, MASK, (rounded[0].double(),))[0]])
+
+
 def test_gates_are_differentiated_a_part_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     cell, inputs = CELLS["gru"]().double(), torch.randn(6, 9, 7, dtype=torch.double)
 
