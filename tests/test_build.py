@@ -13,6 +13,7 @@ import pytest
 import torch
 from conftest import CONF, ROOT
 from omegaconf import DictConfig, OmegaConf, open_dict
+from torch import nn
 
 from data.classification import ClassificationCodec
 from data.corpus import Codec
@@ -20,6 +21,7 @@ from data.errors import InputError
 from data.tokenizers import Tokenizer, WordTokenizer
 from models.cells.base import Cell
 from models.cells.gru import GRUCell
+from models.shapes import shapes_only
 from training.build import (
     LARGEST,
     arguments,
@@ -466,3 +468,14 @@ def test_models_of_shapes_alone_need_no_compiler_and_take_no_memory() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_modules_of_which_only_shapes_are_wanted_draw_no_values() -> None:
+    with shapes_only():
+        module, given = nn.LSTM(3, 4), torch.empty(2, 3)
+        for draw in (nn.init.normal_, nn.init.uniform_, nn.init.kaiming_uniform_):
+            assert draw(given) is given and draw(tensor=given) is given
+        assert given.bernoulli_() is given and (given + 1).is_meta
+        assert nn.init.zeros_(given) is given and torch.full((2,), fill_value=3).is_meta
+    assert all(parameter.is_meta for parameter in module.parameters())
+    assert not torch.empty(2).is_meta and nn.init.uniform_(torch.zeros(9)).ne(0).any()

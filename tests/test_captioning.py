@@ -29,7 +29,7 @@ from data.sources.scenes import Scene, captions, draw, facts, facts_of_caption, 
 from data.sources.scenes.__main__ import main as write_scenes
 from data.sources.scenes.generate import COLORS, SHAPES, UNSEEN
 from data.tokenizers import WordTokenizer
-from models.images import ConvolutionalImageEncoder, FeatureImageEncoder, WordDetector
+from models.images import ConvolutionalImageEncoder, FeatureImageEncoder, Residual, WordDetector, layer
 from tasks import load
 from tasks.captioning.evaluation import CaptioningEvaluation, fact_scores, text_scores
 from training.build import build
@@ -300,6 +300,62 @@ def test_an_image_is_encoded_alike_in_any_batch(kind: str) -> None:
         torch.testing.assert_close(alone.final_state[0], together.final_state[row])
 
 
+def test_pixels_are_scaled_to_lie_around_zero_in_every_channel() -> None:
+    encoder, seen = tiny_encoder(), []
+    encoder.layers[0].register_forward_pre_hook(lambda _, args: seen.append(args[0]))
+    image = torch.zeros(1, 16, 16, 3, dtype=torch.uint8)
+    image[0, 2, 5] = torch.tensor([255, 51, 0])
+    encoder(image)
+    assert seen[0].shape == (1, 3, 16, 16) and seen[0][0, :, 0, 0].tolist() == [-1.0] * 3
+    torch.testing.assert_close(seen[0][0, :, 2, 5], torch.tensor([1.0, -0.6, -1.0]))
+
+
+def test_an_image_is_encoded_by_its_grid_and_one_vector_of_it_all() -> None:
+    torch.manual_seed(0)
+    encoder, images = tiny_encoder(dropout=0.5).eval(), torch.randint(0, 256, (2, 16, 16, 3), dtype=torch.uint8)
+    grid = encoder.layers((images.float() / 127.5 - 1).movedim(3, 1)).flatten(2).mT + encoder.positions
+    first, second = encoder.summary[1], encoder.summary[3]
+    whole = torch.tanh(second(F.relu(first(grid.flatten(1)))))
+    inner, last = encoder.relating.inner[0], encoder.relating.inner[2]
+    assert inner.out_features == 16
+    around = grid + whole[:, None]
+    outputs, final = encoder(images)
+    torch.testing.assert_close(outputs, around + last(F.relu(inner(around))))
+    torch.testing.assert_close(final, whole)
+    assert encoder.train()(images).final_state.eq(0).any()
+
+
+def test_a_layer_of_one_size_is_residual_and_keeps_the_edges() -> None:
+    torch.manual_seed(0)
+    images = torch.randn(2, 8, 6, 6)
+    for stride, outputs, residual in ((1, 8, True), (2, 8, False), (1, 4, False)):
+        made = layer(8, outputs, stride, 2)
+        assert isinstance(made, Residual) is residual
+        convolution, norm, _ = made.inner if residual else made
+        expected = F.conv2d(images, convolution.weight, stride=stride, padding=1)
+        expected = F.relu(F.group_norm(expected, 2, norm.weight, norm.bias))
+        torch.testing.assert_close(made(images), images + expected if residual else expected)
+        assert convolution.bias is None and expected.shape == (2, outputs, 6 // stride, 6 // stride)
+
+
+def test_positions_start_as_vectors_of_about_unit_length() -> None:
+    torch.manual_seed(0)
+    encoder = tiny_encoder(channels=[8, 8], hidden_size=64, strides=[1, 1, 1])
+    assert encoder.positions.shape == (256, 64)
+    assert encoder.positions.norm(dim=1).mean().item() == pytest.approx(1, rel=0.05)
+
+
+def test_features_are_read_by_one_layer_after_dropout() -> None:
+    torch.manual_seed(0)
+    encoder, features = FeatureImageEncoder(6, 8, 0.5), torch.randn(3, 5, 6).double()
+    trained = encoder(features).outputs
+    outputs, final = encoder.eval()(features)
+    expected = encoder.linear(features.float())
+    torch.testing.assert_close(outputs, expected)
+    torch.testing.assert_close(final, torch.tanh(expected.mean(dim=1)))
+    assert encoder.output_size == 8 and not torch.allclose(trained, outputs)
+
+
 def test_the_vectors_of_positions_tell_equal_positions_apart() -> None:
     encoding = tiny_encoder(strides=[1, 1, 2])(torch.full((1, 16, 16, 3), 9, dtype=torch.uint8))
     inner = encoding.outputs[0].unflatten(0, (8, 8))[3:5, 3:5].flatten(0, 1)  # away from the padding at the edges
@@ -308,7 +364,15 @@ def test_the_vectors_of_positions_tell_equal_positions_apart() -> None:
 
 @pytest.mark.parametrize(
     "changes, message",
-    [({"strides": [2, 2]}, "give 3"), ({"strides": [3, 1, 1]}, "not a multiple of 3"), ({"groups": 3}, "groups=3")],
+    [
+        ({"strides": [2, 2]}, r"^strides=\[2, 2\]: give 3, one for every layer\.$"),
+        ({"strides": [3, 1, 1]}, "^image_size=16 is not a multiple of 3, "),
+        ({"strides": [0, 1, 1]}, "not a multiple of 0"),
+        ({"groups": 3}, r"^groups=3 does not divide every number of features in \[8, 8, 8\]\.$"),
+        ({"channels": [8, 6]}, "groups=4"),
+        ({"channels": [6, 8]}, "groups=4"),
+        ({"hidden_size": 6}, "groups=4"),
+    ],
 )
 def test_an_encoder_that_cannot_be_built_says_why(changes: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
