@@ -7,13 +7,14 @@ import torch
 
 from models.cells.base import Cell, State
 from models.cells.gru import GRUCell
+from models.cells.slstm import SLSTMCell
 from models.characters import NgramCharacters
 from models.dropout import Dropout, LockedDropout
 from models.embedding import TokenEmbedding
 from models.encoder import Encoder, Encoding
 from models.padding import last_of_row, last_step, reverse_padded
 from models.pooling import AttentionPooling, FinalPooling, MaxMeanPooling, MaxPooling, MeanPooling
-from models.zoneout import ZoneoutCell
+from models.zoneout import ZoneoutCell, with_zoneout
 
 LENGTHS = [6, 2, 1]
 MASK = torch.arange(6) < torch.tensor(LENGTHS)[:, None]
@@ -149,8 +150,22 @@ def test_zoneout_keeps_the_old_value_at_its_rate() -> None:
     assert steps.mean().item() == pytest.approx(0.7, abs=0.01)
     assert final.std() > 1  # features differ
     torch.testing.assert_close(cell.eval().scan(inputs, mask)[1][0], torch.full((1, 1000), 0.7 * 40))
-    with pytest.raises(ValueError, match="A zoneout rate is at least 0 and less than 1, not 1"):
-        ZoneoutCell(Counter(1, 1), 1.0)
+    for rate in (-0.1, 1.0):
+        with pytest.raises(ValueError, match=f"A zoneout rate is at least 0 and less than 1, not {rate}"):
+            ZoneoutCell(Counter(1, 1), rate)
+
+
+def test_zoneout_leaves_the_sizes_and_the_first_state_of_a_cell() -> None:
+    cell = SLSTMCell(3, 5, 1.0)
+    zoned, inputs = with_zoneout(cell, 0.25), torch.randn(2, 4, 3)
+    assert isinstance(zoned, ZoneoutCell) and with_zoneout(cell, 0.0) is cell
+    assert (zoned.input_size, zoned.hidden_size, zoned.state_sizes) == (3, 5, (5, 5, 5))
+    assert all(map(torch.equal, zoned.initial_state(inputs), cell.initial_state(inputs)))
+    assert torch.equal(zoned.project(inputs), cell.project(inputs))
+    state = cell.initial_state(inputs)
+    new = cell.step(cell.project(inputs[:, 0]), state)
+    for zone, one, other in zip(zoned.eval().step(zoned.project(inputs[:, 0]), state), state, new, strict=True):
+        torch.testing.assert_close(zone, 0.25 * one + 0.75 * other)
 
 
 def test_zoneout_is_an_option_of_the_encoder(inputs: torch.Tensor) -> None:
@@ -200,6 +215,37 @@ def test_word_dropout_replaces_tokens_in_training_only() -> None:
     assert replaced[mask].float().mean().item() == pytest.approx(0.3, abs=0.03)
     assert not replaced[~mask].any()
     assert torch.equal(embedding.eval()(tokens, mask), embedding.vectors(tokens))
+
+
+def test_a_token_seen_more_often_is_replaced_less_often() -> None:
+    torch.manual_seed(0)
+    embedding = TokenEmbedding(9, 4, dropout=0.0, word_dropout=0.5, unknown_id=1)
+    tokens, counts = torch.full((2, 20_000), 5), torch.tensor([[0.5], [4.5]]).expand(2, 20_000)
+    replaced = (embedding(tokens, torch.ones_like(tokens).bool(), counts) == embedding.vectors.weight[1]).all(dim=-1)
+    assert replaced.float().mean(dim=1).tolist() == pytest.approx([0.5, 0.1], abs=0.02)  # 0.5 / (0.5 + count)
+
+
+def test_vectors_of_tokens_start_at_about_unit_length_and_padding_is_zero() -> None:
+    torch.manual_seed(0)
+    embedding = TokenEmbedding(300, 64, dropout=0.5, word_dropout=0.0, unknown_id=1)
+    table = embedding.vectors.weight
+    assert table[1:].norm(dim=1).mean().item() == pytest.approx(1, rel=0.05)
+    assert table[0].eq(0).all() and table[1:].ne(0).all()
+    tokens = torch.tensor([[3, 4, 0]])
+    vectors = embedding(tokens, tokens != 0)
+    dropped = vectors[0, :2].eq(0)
+    assert torch.equal(dropped[0], dropped[1]) and 0.2 < dropped.float().mean() < 0.8
+    torch.testing.assert_close(vectors[0, :2][~dropped], 2 * table[[3, 4]][~dropped])
+    embedding(tokens, tokens != 0).sum().backward()
+    assert table.grad is not None and table.grad[0].eq(0).all()
+
+
+def test_tokens_without_a_given_vector_keep_their_own() -> None:
+    embedding = TokenEmbedding(4, 3, dropout=0.0, word_dropout=0.0, unknown_id=1)
+    before = embedding.vectors.weight.detach().clone()
+    given = torch.tensor([[0.0, 0, 0], [0, 0, 0], [1, 0, 0], [1, 2, 3]], dtype=torch.double)
+    embedding.initialise(given)
+    assert torch.equal(embedding.vectors.weight, torch.cat([before[:2], given[2:].float()]))
 
 
 def test_poolings_equal_their_definitions() -> None:
