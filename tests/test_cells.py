@@ -12,7 +12,9 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from models.cells.base import Cell, FusedCell, LinearCell
 from models.cells.gru import GRUCell
+from models.cells.ind_rnn import IndRNNCell
 from models.cells.lstm import LSTMCell
+from models.cells.min_gru import MinGRUCell
 from models.cells.rnn import RNNCell
 from models.encoder import Encoder
 
@@ -160,6 +162,19 @@ def test_padding_holds_the_state_and_outputs_zero(make_cell: Callable[..., Cell]
         torch.testing.assert_close(changed, outputs)
         for before, after in zip(final, same, strict=True):
             torch.testing.assert_close(before, after)
+
+
+def test_parts_of_different_lengths_are_refused() -> None:
+    cell, inputs = IndRNNCell(3, 5), torch.randn(4, 7, 3)
+    with pytest.raises(ValueError, match="zip"):
+        cell.scan(inputs, MASK)
+    with pytest.raises(ValueError, match="zip"):
+        cell.scan(inputs[:, :6], MASK, (torch.zeros(4, 5),) * 2)
+    with pytest.raises(ValueError, match="zip"):
+        cell.scan_layer([cell, cell], inputs[:, :6], MASK, [False])
+    linear = MinGRUCell(3, 5)
+    with pytest.raises(ValueError, match="zip"):
+        linear.scan(inputs[:, :6], MASK, (torch.zeros(4, 5),) * 2)
 
 
 def test_steps_equal_the_scan(make_cell: Callable[..., Cell]) -> None:

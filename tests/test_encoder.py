@@ -7,8 +7,9 @@ import torch
 
 from models.cells.base import Cell, State
 from models.cells.gru import GRUCell
+from models.cells.mlstm import MLSTMCell
 from models.cells.slstm import SLSTMCell
-from models.characters import NgramCharacters
+from models.characters import NgramCharacters, NoCharacters
 from models.dropout import Dropout, LockedDropout
 from models.embedding import TokenEmbedding
 from models.encoder import Encoder, Encoding
@@ -299,3 +300,15 @@ def test_new_tensors_are_on_the_device_of_the_inputs(make: Callable[[float], Dro
     """The device ``meta`` stands for a GPU: it does not compute with tensors of the CPU."""
     inputs, lengths = torch.empty(2, 3, 4, device="meta"), torch.ones(2, dtype=torch.long, device="meta")
     assert reverse_padded(inputs, lengths).is_meta and make(0.5)(inputs).is_meta
+
+
+def test_modules_that_draw_do_so_on_the_device_of_the_inputs() -> None:
+    tokens, mask = torch.ones(2, 3, dtype=torch.long, device="meta"), torch.ones(2, 3, dtype=torch.bool, device="meta")
+    with torch.device("meta"):
+        embedding = TokenEmbedding(9, 4, dropout=0.0, word_dropout=0.3, unknown_id=1)
+        ngrams = NgramCharacters(60, 1, output_size=4, widths=[1, 2], buckets=50, dropout=0.0, ngram_dropout=0.4)
+        cells = [ZoneoutCell(Counter(4, 5), 0.3), MLSTMCell(4, 5, 3, 1.0)]
+    assert embedding(tokens, mask).is_meta and ngrams(tokens, mask).is_meta
+    assert NoCharacters(60, 1, 4)(tokens, mask).is_meta
+    for cell in cells:
+        assert cell.scan(torch.empty(2, 3, 4, device="meta"), mask)[0].shape == (2, 3, 5)
