@@ -21,7 +21,7 @@ from data.errors import InputError
 from data.tokenizers import Tokenizer, WordTokenizer
 from models.cells.base import Cell
 from models.cells.gru import GRUCell
-from models.shapes import shapes_only
+from models.shapes import WithoutDraws, shapes_only
 from training.build import (
     LARGEST,
     arguments,
@@ -478,4 +478,7 @@ def test_modules_of_which_only_shapes_are_wanted_draw_no_values() -> None:
         assert given.bernoulli_() is given and (given + 1).is_meta
         assert nn.init.zeros_(given) is given and torch.full((2,), fill_value=3).is_meta
     assert all(parameter.is_meta for parameter in module.parameters())
+    with WithoutDraws():
+        assert nn.init.normal_(torch.zeros(9)).eq(0).all() and torch.zeros(9).uniform_().eq(0).all()
+        assert nn.init.ones_(torch.zeros(9)).eq(1).all()
     assert not torch.empty(2).is_meta and nn.init.uniform_(torch.zeros(9)).ne(0).any()

@@ -308,6 +308,7 @@ def test_pixels_are_scaled_to_lie_around_zero_in_every_channel() -> None:
     encoder(image)
     assert seen[0].shape == (1, 3, 16, 16) and seen[0][0, :, 0, 0].tolist() == [-1.0] * 3
     torch.testing.assert_close(seen[0][0, :, 2, 5], torch.tensor([1.0, -0.6, -1.0]))
+    assert encoder.output_size == 8 and encoder.double()(image).outputs.dtype == torch.double
 
 
 def test_an_image_is_encoded_by_its_grid_and_one_vector_of_it_all() -> None:

@@ -21,7 +21,7 @@ from models.cells.s6 import S6Cell
 from models.cells.slstm import SLSTMCell
 from models.cells.sru import SRUCell
 
-B, T, INPUT, H = 2, 5, 3, 4
+B, T, INPUT, H = 2, 5, 3, 8
 sigmoid, tanh = torch.sigmoid, torch.tanh
 
 
@@ -188,6 +188,7 @@ def test_the_forget_bias_is_that_of_the_forget_gate_alone() -> None:
 def test_weights_are_drawn_as_widely_as_the_papers_say() -> None:
     torch.manual_seed(0)
     sru, lru = SRUCell(12, 400), LRUCell(8, 400, 0.5, 0.9, 0.1)
+    assert sru.linear.weight.min() < -0.49 and sru.highway.weight.min() < -0.049
     assert 0.49 < sru.linear.weight.abs().max() <= 0.5 and sru.linear.bias.eq(0).all()  # sqrt(3 / 12)
     assert 0.04 < sru.highway.weight.abs().max() <= 0.05
     assert lru.linear.weight.std().item() == pytest.approx(1 / 4, rel=0.05)  # 1 / sqrt(2 * 8)

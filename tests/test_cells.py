@@ -164,6 +164,12 @@ def test_padding_holds_the_state_and_outputs_zero(make_cell: Callable[..., Cell]
             torch.testing.assert_close(before, after)
 
 
+def test_a_cell_knows_its_sizes(make_cell: Callable[..., Cell]) -> None:
+    cell = make_cell(input_size=3, hidden_size=5)
+    assert (cell.input_size, cell.hidden_size, cell.state_sizes[0]) == (3, 5, 5)
+    assert [entry.shape for entry in cell.initial_state(torch.zeros(2, 3))] == [(2, size) for size in cell.state_sizes]
+
+
 def test_parts_of_different_lengths_are_refused() -> None:
     cell, inputs = IndRNNCell(3, 5), torch.randn(4, 7, 3)
     with pytest.raises(ValueError, match="zip"):

@@ -6,13 +6,16 @@ import pytest
 import torch
 from torch import Tensor
 
+from models.cells.gru import GRUCell
 from models.characters import (
     ConvolutionalFeatures,
     EmbeddedCharacters,
     NgramCharacters,
     NoCharacters,
+    RecurrentFeatures,
     SummedCharacters,
 )
+from models.encoder import Encoder
 from models.recurrence import MaxOverTime, pack_steps
 
 LENGTHS = [3, 0, 9, 1, 6]
@@ -100,6 +103,8 @@ def test_the_vectors_of_ngrams_are_summed_and_bucket_zero_stays_empty() -> None:
     assert table.grad is not None and table.grad[0].eq(0).all() and table.grad[ngrams[1, 0]].ne(0).all()
     wide = ngram_encoder(output_size=64, buckets=500).vectors.weight[1:]
     assert wide.norm(dim=1).mean().item() == pytest.approx(1, rel=0.05)
+    single = torch.tensor([[7]])
+    torch.testing.assert_close(ngram_encoder(widths=[1])(single, single != 0)[0], table[ngrams[0, 0]])
     assert ngram_encoder(dropout=0.5)(characters, characters != 0)[0].eq(0).any()
 
 
@@ -120,6 +125,16 @@ def test_a_word_is_a_linear_layer_of_its_features_with_dropout_around_them() -> 
     embedding = model.embedding
     assert (embedding.word_dropout, embedding.unknown_id, embedding.dropout.rate) == (0.25, 1, 0.5)
     assert (model.num_characters, model.unknown_id, model.output_size) == (60, 1, 4)
+
+
+def test_recurrent_features_are_the_final_state_over_the_characters() -> None:
+    torch.manual_seed(0)
+    encoder = Encoder(GRUCell, 5, 4, num_layers=1, bidirectional=True, dropout=0.0)
+    features, inputs = RecurrentFeatures(5, encoder), torch.randn(5, 9, 5)
+    assert features.output_size == 8
+    assert torch.equal(features(inputs, MASK), encoder(inputs, MASK).final_state)
+    with pytest.raises(ValueError, match="cannot read inputs of 6 features"):
+        RecurrentFeatures(6, encoder)
 
 
 def test_a_sum_of_two_vectors_has_both() -> None:

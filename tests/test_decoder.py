@@ -112,6 +112,10 @@ def test_bridges_give_every_entry_of_the_state_its_size() -> None:
         expected = torch.tanh(bridge.linear(source))
         torch.testing.assert_close(torch.cat(bridge(read, MASK), dim=1), expected)
         assert [entry.shape for entry in bridge(read, MASK)] == [(B, 2), (B, 3), (B, 1)]
+    model = decoder(bridge=MeanBridge)
+    memory, state = model.start(read, MASK)
+    assert all(map(torch.equal, memory, model.attention.memory(read, MASK)))
+    assert all(map(torch.equal, state, model.bridge(read, MASK)))
     half = Encoding(read.outputs, read.final_state.bfloat16())
     state = ZeroBridge(D, sizes)(half, MASK)
     assert [entry.shape for entry in state] == [(B, 2), (B, 3), (B, 1)]

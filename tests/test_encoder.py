@@ -160,6 +160,8 @@ def test_zoneout_leaves_the_sizes_and_the_first_state_of_a_cell() -> None:
     cell = SLSTMCell(3, 5, 1.0)
     zoned, inputs = with_zoneout(cell, 0.25), torch.randn(2, 4, 3)
     assert isinstance(zoned, ZoneoutCell) and with_zoneout(cell, 0.0) is cell
+    assert zoned.train().zone(torch.ones(2).bfloat16(), torch.ones(2)).dtype == torch.bfloat16  # as of autocast
+    assert ZoneoutCell(cell, 0.0).rate == 0
     assert (zoned.input_size, zoned.hidden_size, zoned.state_sizes) == (3, 5, (5, 5, 5))
     assert all(map(torch.equal, zoned.initial_state(inputs), cell.initial_state(inputs)))
     assert torch.equal(zoned.project(inputs), cell.project(inputs))
@@ -239,6 +241,14 @@ def test_vectors_of_tokens_start_at_about_unit_length_and_padding_is_zero() -> N
     torch.testing.assert_close(vectors[0, :2][~dropped], 2 * table[[3, 4]][~dropped])
     embedding(tokens, tokens != 0).sum().backward()
     assert table.grad is not None and table.grad[0].eq(0).all()
+
+
+def test_a_rate_of_zero_draws_no_random_numbers() -> None:
+    embedding = TokenEmbedding(9, 4, dropout=0.0, word_dropout=0.0, unknown_id=1)
+    ngrams = NgramCharacters(60, 1, output_size=4, widths=[1], buckets=50, dropout=0.0, ngram_dropout=0.0)
+    before, tokens = torch.get_rng_state(), torch.tensor([[3, 4]])
+    embedding(tokens, tokens != 0), ngrams(tokens, tokens != 0)
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_tokens_without_a_given_vector_keep_their_own() -> None:

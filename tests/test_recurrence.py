@@ -178,6 +178,21 @@ def test_other_kinds_of_autocast_are_left_to_the_kernel(make: Callable[[], Fused
     assert product_type(inputs.double(), weight) is None and product_type(inputs, weight) == torch.float32
 
 
+@pytest.mark.parametrize(
+    "state", ["torch.compiler.is_compiling", "torch.compiler.is_exporting", "torch._C._is_tracing"]
+)
+def test_a_program_that_is_being_made_has_other_operations(monkeypatch: pytest.MonkeyPatch, state: str) -> None:
+    inputs, weight = torch.randn(6, 9, 7), torch.randn(5, 5)
+    assert product_type(inputs, weight) == torch.float32
+    monkeypatch.setattr(state, lambda: True)
+    assert product_type(inputs, weight) is None
+
+
+def test_an_activation_that_is_unknown_is_named() -> None:
+    with pytest.raises(ValueError, match="'tanh' or 'relu', not 'gelu'"):
+        RNNCell(7, 5, "gelu")
+
+
 def test_steps_hold_every_token_once_and_no_padding() -> None:
     steps = pack_steps(tuple(LENGTHS), 9, (False, True))
     assert steps.tokens == sum(LENGTHS)
