@@ -145,7 +145,7 @@ CASES: dict[str, tuple[torch.nn.Module, Callable]] = {
     "slstm": (SLSTMCell(INPUT, H, 1.0), slstm),
     "mlstm": (MLSTMCell(INPUT, H, 3, 3.0), mlstm),
     "lru": (LRUCell(INPUT, H, 0.0, 1.0, 6.28), lru),
-    "s6": (S6Cell(INPUT, H, 3, 0.001, 0.1), s6),
+    "s6": (S6Cell(INPUT, H, 3, 0.5, 2.0), s6),
     "qrnn": (QRNNCell(INPUT, H), qrnn),
 }
 
@@ -158,6 +158,36 @@ def test_a_cell_computes_the_equations_of_its_paper(name: str) -> None:
     for step in range(T):
         expected, state = equations(cell, inputs[:, step], state)
         torch.testing.assert_close(outputs[:, step], expected)
+
+
+MATRIX, INPUTS, K, N = H * H, H * INPUT, 3, 3
+PARAMETERS = {
+    "min_gru": 2 * (INPUTS + H),
+    "min_lstm": 3 * (INPUTS + H),
+    "sru": 3 * (INPUTS + H) + INPUTS + 2 * H,
+    "ind_rnn": INPUTS + 2 * H,
+    "mgu": 2 * (INPUTS + MATRIX + H),
+    "peephole_lstm": 4 * (INPUTS + MATRIX + H) + 3 * H,
+    "layer_norm_lstm": 4 * (INPUTS + MATRIX + 2 * H + H) + 2 * H,  # gains of both products and one shift
+    "slstm": 4 * (INPUTS + MATRIX + H),
+    "mlstm": (2 * K + 2 * H + 2) * (INPUT + 1),
+    "lru": 3 * H + 3 * INPUTS + 2 * MATRIX + 2 * (MATRIX + H),
+    "s6": 2 * INPUTS + H * (1 + 2 * N) + 2 * H + H * N + H,
+    "qrnn": 3 * (INPUTS + H) + 3 * INPUTS,
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_cell_has_the_parameters_of_its_equations(name: str) -> None:
+    assert sum(parameter.numel() for parameter in CASES[name][0].parameters()) == PARAMETERS[name]
+
+
+def test_a_matrix_memory_is_computed_a_chunk_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    cell, shapes = MLSTMCell(INPUT, 40, 3, 3.0), []
+    chunk = cell.chunk
+    monkeypatch.setattr(cell, "chunk", lambda steps, state: shapes.append(steps.shape[:2]) or chunk(steps, state))
+    cell.scan(torch.randn(70, 131, INPUT), torch.ones(70, 131, dtype=torch.bool))
+    assert shapes == [(70, 64), (70, 64), (70, 3)]
 
 
 def test_initialisations_are_those_of_the_papers() -> None:

@@ -256,6 +256,7 @@ def test_the_forget_bias_is_the_sum_of_both_biases() -> None:
     total = cell.linear_ih.bias + cell.linear_hh.bias
     assert total[5:10].eq(1.5).all()
     assert not total[:5].eq(1.5).any()
+    assert set(cell.state_dict()) == {f"linear_{side}.{part}" for side in ("ih", "hh") for part in ("weight", "bias")}
 
 
 @pytest.mark.parametrize("bidirectional", [False, True])

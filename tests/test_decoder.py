@@ -149,6 +149,17 @@ def test_every_token_is_predicted_from_those_before_it() -> None:
         torch.testing.assert_close(found, weights[row, : found.shape[0], : found.shape[1]])
 
 
+def test_words_that_are_read_are_dropped_in_training_only() -> None:
+    model, targets = generator(), torch.full((B, S), 5)
+    model.embedding.word_dropout = 1e9
+    memory, state = model.decoder.start(encoding(), MASK)
+    unknown = model.decoder(model.embedding.vectors(torch.ones_like(targets)), TOKENS, memory, state)[0]
+    torch.testing.assert_close(model(targets, TOKENS, memory, state)[0][TOKENS], unknown[TOKENS])
+    dropped, _ = model.step(targets[:, 0], memory, state)
+    assert torch.equal(dropped, model.step(targets[:, 0] + 1, memory, state)[0])
+    assert not torch.equal(dropped, model.eval().step(targets[:, 0], memory, state)[0])
+
+
 def test_an_output_layer_has_weights_of_its_own_unless_it_is_tied() -> None:
     for tied in (True, False):
         model = generator(tied)

@@ -143,6 +143,13 @@ def test_the_gradient_may_be_computed_again(make: Callable[[], FusedCell]) -> No
     assert all(map(torch.equal, first, second))
 
 
+def test_inputs_of_frozen_weights_have_their_gradient(make: Callable[[], FusedCell]) -> None:
+    cell, inputs = make(), torch.randn(6, 9, 7, requires_grad=True)
+    (expected,) = torch.autograd.grad(cell.scan(inputs, MASK)[0].sum(), inputs)
+    (found,) = torch.autograd.grad(cell.requires_grad_(False).scan(inputs, MASK)[0].sum(), inputs)
+    assert torch.equal(found, expected)
+
+
 def test_a_second_derivative_is_refused(make: Callable[[], FusedCell]) -> None:
     cell, inputs = make(), torch.randn(6, 9, 7, requires_grad=True)
     (gradient,) = torch.autograd.grad(cell.scan(inputs, MASK)[0].pow(2).sum(), inputs, create_graph=True)
