@@ -105,6 +105,17 @@ def test_dropout_is_between_layers_and_around_the_features(kind: type[Decoder]) 
     torch.testing.assert_close(results[2][~zero], 2 * results[0][~zero])
 
 
+def test_a_single_layer_has_dropout_before_its_features_alone() -> None:
+    model, inputs = decoder(BahdanauDecoder, num_layers=1, dropout=0.5), torch.randn(B, S, E)
+    memory, state = model.start(encoding(), MASK)
+    seen: list[Tensor] = []
+    calls: list[int] = []
+    model.readout.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
+    model.dropout.register_forward_hook(lambda *_: calls.append(1))
+    model(inputs, TOKENS, memory, state)
+    assert len(calls) == 1 and seen[0][~TOKENS][:, D:].eq(0).all()
+
+
 def test_bridges_give_every_entry_of_the_state_its_size() -> None:
     sizes, read = [2, 3, 1], encoding()
     for kind, source in ((FinalBridge, read.final_state), (MeanBridge, read.outputs.sum(1) / MASK.sum(1)[:, None])):
