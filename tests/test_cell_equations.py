@@ -233,10 +233,10 @@ def test_weights_are_drawn_as_widely_as_the_papers_say() -> None:
 
 def test_the_eigenvalues_of_a_linear_recurrent_unit_fill_their_ring(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
-    lru = LRUCell(INPUT, 4000, 0.5, 0.9, 2.0)
+    lru = LRUCell(INPUT, 1000, 0.5, 0.9, 2.0)
     squared, phase = torch.exp(-2 * torch.exp(lru.nu)), lru.theta.exp()
     for values, low, high in ((squared, 0.25, 0.81), (phase, 0.0, 2.0)):  # uniformly by area
-        assert values.mean().item() == pytest.approx((low + high) / 2, rel=0.03)
+        assert values.mean().item() == pytest.approx((low + high) / 2, rel=0.05)
         assert values.min().item() == pytest.approx(low, abs=0.01) and values.max().item() == pytest.approx(
             high, abs=0.01
         )
