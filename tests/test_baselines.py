@@ -19,7 +19,7 @@ from data.translation import SentencePair
 from tasks.forecasting.evaluation import ForecastingEvaluation
 from tasks.sentiment.baselines import NaiveBayesSVM, predictions
 from tasks.sentiment.evaluation import SentimentEvaluation
-from tasks.tagging.baselines import MostFrequentTag, WindowTagger, any_word, capital_or_digit, spelling
+from tasks.tagging.baselines import MostFrequentTag, WindowTagger, any_word, capital_or_digit, fitted_taggers, spelling
 from tasks.tagging.evaluation import TaggingEvaluation
 from tasks.translation.baselines import LONGEST, WordDictionary
 from tasks.translation.evaluation import TranslationEvaluation
@@ -177,9 +177,10 @@ def test_features_of_a_word() -> None:
 def test_a_linear_tagger_reads_large_data_in_part(monkeypatch: pytest.MonkeyPatch) -> None:
     train = tagged("a/A b/B", "c/C d/D", "e/E")
     monkeypatch.setattr("tasks.tagging.baselines.MOST_WORDS", 4)
-    assert WindowTagger(train).svm.classes_.tolist() == ["A", "B", "C", "D"]
+    assert fitted_taggers(train)["linear_svm"].svm.classes_.tolist() == ["A", "B", "C", "D"]
     monkeypatch.setattr("tasks.tagging.baselines.MOST_WORDS", 1)
-    assert WindowTagger(train).svm.classes_.tolist() == ["A", "B"]
+    assert fitted_taggers(train)["linear_svm"].svm.classes_.tolist() == ["A", "B"]
+    assert "linear_svm" not in fitted_taggers([*tagged("a/A a/A"), *train])
 
 
 def test_with_one_tag_there_is_no_linear_tagger() -> None:
