@@ -38,8 +38,8 @@ class WindowTagger:
     """A linear SVM on a word and its two neighbours on each side (as in SVMTool, Gimenez & Marquez, 2004).
 
     Features are the word and its nearest neighbours with their affixes and shapes, the farther neighbours, and pairs of
-    words. Each tag is learned against all others. The cost (C) is 0.1: of 0.05, 0.1 and 0.2 it has the best mean, within
-    0.05 points, on the validation splits of a Turkish and a Vietnamese treebank.
+    words. Each tag is learned against all others. The cost (C) is 0.1: of 0.05, 0.1 and 0.2 it has the best mean,
+    within 0.05 points, on the validation splits of a Turkish and a Vietnamese treebank.
 
     Args:
         train: the training split, with two tags or more.
