@@ -378,7 +378,7 @@ def test_parts_and_values_inside_a_part_are_of_their_types_too() -> None:
         build(in_codec(lowercase=3, pretokenized=True))
 
 
-def test_a_value_that_a_constructor_refuses_is_told_with_the_place_of_the_part() -> None:
+def test_a_value_that_a_constructor_refuses_is_reported_with_the_place_of_the_part() -> None:
     cfg = OmegaConf.create({"steps": {"rate": {"_target_": "torch.optim.SGD", "lr": -1.0}}})
     with pytest.raises(InputError, match=r"^steps\.rate: Invalid learning rate"):
         build(cfg.steps.rate, params=[torch.nn.Parameter(torch.zeros(1))])  # type: ignore[arg-type]

@@ -1015,7 +1015,7 @@ def test_the_first_parameter_that_is_not_finite_is_named() -> None:
 
 @dataclass
 class Bar:
-    """In place of the bar of an epoch: what it is told."""
+    """A stand-in for the bar of an epoch that records its calls."""
 
     title: str
     steps: int
