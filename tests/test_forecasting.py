@@ -4,15 +4,20 @@ import io
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pandas
+import pyarrow
 import pytest
+import statsmodels
 import torch
 from conftest import CONF, assert_learns, compose_config, options
 from omegaconf import OmegaConf
+from pyarrow import parquet
 from sklearn import metrics as sklearn_metrics
 from test_compare import only, pairs_of, write_run
 
@@ -24,8 +29,13 @@ from data.corpus import Corpus
 from data.errors import InputError
 from data.forecasting import ForecastingCodec
 from data.scaling import WindowScaling
-from data.series import Forecast, Series, Window, training_parts
-from data.sources.series import FileSeries
+from data.series import Forecast, Series, Window, time_texts, training_parts
+from data.sources.generated_series import GeneratedSeries
+from data.sources.packaged_series import StatsmodelsSeries
+from data.sources.series import FileSeries, HubSeries, SeriesReader
+from data.sources.series_lines import windows_of_table
+from data.sources.tables import Row
+from data.sources.time_tables import Columns, TableLayout, exploded, number_of
 from data.windows import Step, WindowLayout, form_of_line, window_of_line
 from tasks import load
 from tasks.forecasting.baselines import Baselines, best_forecasts, seasonal_last_value, states_of
@@ -51,7 +61,8 @@ def wave(count: int, season: int = 12, seed: int = 0) -> np.ndarray:
 
 
 def series_of(values: np.ndarray, season: int = 12, name: str = "a") -> Series:
-    values = np.asarray(values, dtype=float).reshape(len(values), -1)
+    values = np.asarray(values, dtype=float)
+    values = values.reshape(len(values), values.shape[1] if values.ndim > 1 else 1)
     times = (np.datetime64("2000-01", "M") + np.arange(len(values))).astype("datetime64[s]")
     channels = tuple(f"c{number}" for number in range(values.shape[1]))
     return Series(name, times, values, np.zeros((len(values), 0)), channels, (), season)
@@ -135,6 +146,503 @@ def test_a_hub_folder_of_lists_and_one_of_rows_give_the_same_series(composed: Ca
         for kind in ("lists", "rows")
     ]
     assert found[0][0].digests == found[1][0].digests and len(found[0][0]) == 40
+
+
+@pytest.fixture
+def hub_series(composed: Callable, tmp_path: Path) -> Callable[..., HubSeries]:
+    """``hub_series(split=rows, ...)``: the reader of a folder with these rows of steps or of lists."""
+
+    def read(*overrides: str, **splits: list[dict]) -> HubSeries:
+        for split, rows in splits.items():
+            (tmp_path / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return build(composed("forecasting", "data=hub_series", f"data.path={tmp_path}", *overrides).data)
+
+    return read
+
+
+STEPS = [{"timestamp": time, "target": number % 5} for number, time in enumerate(dates(40))]
+
+
+def as_lists(rows: list[dict]) -> list[dict]:
+    return [{key: [row[key] for row in rows] for key in ("timestamp", "target")}]
+
+
+@pytest.mark.parametrize("form", [list, as_lists], ids=["rows", "lists"])
+@pytest.mark.parametrize(
+    "starts, expected",
+    [
+        ({"test": 30}, [24, 30]),  # without a validation table, the last part of the time before the test table
+        ({"validation": 30}, [30, 40]),
+        ({"validation": 20, "test": 33}, [20, 33]),
+    ],
+    ids=["train and test", "train and validation", "all"],
+)
+def test_splits_of_the_hub_decide_where_parts_begin(
+    hub_series: Callable, form: Callable, starts: dict[str, int], expected: list[int]
+) -> None:
+    bounds = [0, *starts.values(), 40]
+    parts = zip(["train", *starts], pairwise(bounds), strict=True)
+    splits = {split: form(STEPS[first:last]) for split, (first, last) in parts}
+    reader = hub_series("data.horizon=1", "data.validation_share=0.2", **splits)
+    validation, test = expected
+    assert [window.origin for window in reader.read_split("train")] == list(range(12, validation))
+    assert [window.origin for window in reader.read_split("validation")] == list(range(validation, test))
+    found = reader.read_split("test")
+    assert found is None if "test" not in starts else [window.origin for window in found] == list(range(test, 40))
+
+
+def test_a_data_set_of_the_hub_without_a_train_split_is_refused(hub_series: Callable) -> None:
+    with pytest.raises(InputError, match=r"has no train split, only test: give one that has\.$"):
+        hub_series(test=STEPS).read_split("train")
+
+
+def packaged(name: str, year_column: str | None, **changes: object) -> StatsmodelsSeries:
+    options = {"horizon": 1, "season": None, "validation_share": 0.2, "test_share": 0.2, "stride": 1, "test_stride": 1}
+    return StatsmodelsSeries(name=name, year_column=year_column, channel="x", **options | changes)
+
+
+@pytest.mark.parametrize(
+    "name, year_column, message",
+    [
+        ("nile", None, "data.name=nile: the table has no dates: give data.year_column, one of year, volume."),
+        ("nile", "month", "data.year_column=month: choose one of year, volume."),
+        ("macrodata", "year", "data.name=macrodata has several columns of values: choose a data set with one."),
+        (
+            "gone",
+            None,
+            "data.name=gone is a data set of statsmodels (No module named 'statsmodels.datasets.gone'): pip install "
+            "'rnnbench[forecasting]'.",
+        ),
+    ],
+)
+def test_a_packaged_data_set_without_one_dated_series_is_refused(
+    name: str, year_column: str | None, message: str
+) -> None:
+    with pytest.raises(InputError) as error:
+        packaged(name, year_column).read_split("train")
+    assert str(error.value) == message
+
+
+def test_years_with_a_column_for_every_month_are_one_series(monkeypatch: pytest.MonkeyPatch) -> None:
+    months = {f"m{month}": [month + 0.5, month + 12.5] for month in range(12)}
+    table = pandas.DataFrame({"YEAR": [1999, 2000], **months})
+    monkeypatch.setattr(StatsmodelsSeries, "frame", lambda self: table)
+    (series,) = packaged("x", "YEAR").read_series()
+    assert series.values[:, 0].tolist() == [month + 0.5 for month in range(24)]
+    assert series.times.dtype == "datetime64[s]" and time_texts(series.times) == dates(24, "1999-01")
+    assert (series.name, series.channels, series.season, series.covariates.shape) == ("x", ("x",), 12, (24, 0))
+    assert packaged("x", "YEAR", season=6).read_series()[0].season == 6
+
+
+def test_packaged_series_have_years_or_dates(monkeypatch: pytest.MonkeyPatch) -> None:
+    (nile,) = packaged("nile", "year").read_series()
+    assert nile.times.tolist() == list(range(1871, 1971)) and nile.values[:2].tolist() == [[1120], [1160]]
+    assert nile.season == 1
+    index = pandas.DatetimeIndex(["2020-01-01", "2020-01-02", "2020-01-03"])
+    monkeypatch.setattr(StatsmodelsSeries, "frame", lambda self: pandas.DataFrame({"v": [1, 2, 3]}, index))
+    (series,) = packaged("x", None).read_series()
+    assert time_texts(series.times) == ["2020-01-01", "2020-01-02", "2020-01-03"] and series.season == 7
+    origin = packaged("nile", "year").origin()
+    assert origin == {"source": "statsmodels.datasets.nile", "revision": statsmodels.__version__}
+
+
+@dataclass(kw_only=True)
+class Given(SeriesReader):
+    """Windows on series that are given."""
+
+    name = "given"
+    made: list[Series]
+
+    def origin(self) -> dict:
+        return {}
+
+    def read_series(self) -> list[Series]:
+        return self.made
+
+
+def given(*series: Series, **changes: object) -> Given:
+    options = {"horizon": 2, "season": None, "validation_share": 0.2, "test_share": 0.2, "stride": 1, "test_stride": 1}
+    return Given(made=list(series), **options | changes)
+
+
+def origins(reader: SeriesReader, split: str) -> list[int]:
+    return [window.origin for window in reader.read_split(split)]
+
+
+@pytest.mark.parametrize(
+    "season, length, test_share, expected",
+    [
+        (12, 200, 0.2, 12),  # a season
+        (12, 100, 0.2, 10),  # half of the shortest part
+        (12, 100, 0.1, 5),
+        (12, 100, 0.0, 10),  # no test part
+        (2, 200, 0.2, 2),
+        (1, 200, 0.2, 8),  # without a season
+        (300, 1000, 0.2, 48),  # at most
+        (12, 10, 0.1, 1),  # at least
+    ],
+)
+def test_the_data_choose_how_many_steps_are_forecast(
+    season: int, length: int, test_share: float, expected: int
+) -> None:
+    series = series_of(np.arange(length), season)
+    reader = given(series, series_of(np.arange(4), 1, "short"), horizon="auto", test_share=test_share)
+    assert reader.steps == expected
+    assert {window.horizon for window in reader.read_split("train")} == {expected}
+    assert given(series, horizon=3).steps == 3
+
+
+def test_windows_start_a_season_into_the_series_and_follow_at_the_strides() -> None:
+    series = series_of(np.arange(40.0), season=4)
+    reader = given(series, stride=5, test_stride=3)
+    assert [origins(reader, split) for split in ("train", "validation", "test")] == [
+        [4, 9, 14, 19],
+        [24, 27, 30],
+        [32, 35, 38],
+    ]
+    assert origins(given(replace(series, season=99)), "train") == [22]  # where there is room for one window only
+    assert origins(given(replace(series, season=1), horizon=20), "train") == [1, 2, 3, 4]
+
+
+def test_windows_have_a_known_value_before_and_after_their_origin() -> None:
+    values = np.arange(40.0)
+    values[:6] = values[15:21] = np.nan
+    series = series_of(values, season=2)
+    reader = given(series)
+    assert origins(reader, "train") == [*range(7, 15), 20, 21, 22]
+    empty = series_of(np.full(40, np.nan), name="empty")
+    assert {window.series.name for window in given(series, empty).read_split("test")} == {"a"}
+    with pytest.raises(InputError) as error:
+        given(empty).read_split("train")
+    assert str(error.value) == (
+        "Series 'empty' has no value in column 'c0' in its training part: remove the column, or give earlier values."
+    )
+
+
+def test_parts_of_all_series_begin_at_the_same_time() -> None:
+    whole = series_of(np.arange(40.0), season=1)
+    late = replace(
+        whole, name="late", times=whole.times[25:], values=whole.values[25:], covariates=whole.covariates[25:]
+    )
+    reader = given(whole, late)
+    assert [reader.parts(split) for split in ("train", "validation", "test")] == [
+        [(0, 24), (0, 0)],
+        [(24, 32), (0, 7)],
+        [(32, 40), (7, 15)],
+    ]
+    assert [window.series.name for window in reader.read_split("validation")].count("late") == 5
+    assert reader.read_split("train") and reader.notes == [
+        "2 series, split by time: validation from 2002-01-01, test from 2002-09-01; 2 steps are forecast from every "
+        "origin."
+    ]
+    reader = given(whole, test_share=0.0)
+    assert origins(reader, "validation") == list(range(32, 39)) and reader.read_split("test") is None
+    reader.read_split("train")
+    note = "1 series of 40 steps, split by time: validation from 2002-09-01; 2 steps are forecast from every origin."
+    assert reader.notes == [note] and reader.missing_test_message == "data.test_share is 0, so there is no test score."
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"stride": 0}, "data.stride=0: must be at least 1."),
+        ({"test_stride": 0}, "data.test_stride=0: must be at least 1."),
+        ({"horizon": 0}, "data.horizon=0: must be auto, or at least 1."),
+        ({"horizon": "all"}, "data.horizon=all: must be auto, or at least 1."),
+        ({"season": 0}, "data.season=0: must be at least 1, or null to choose by the times."),
+        *(
+            (
+                {"validation_share": validation, "test_share": test},
+                f"data.validation_share={validation} data.test_share={test}: must be fractions that leave a part of "
+                f"the time for training; only the second may be 0.",
+            )
+            for validation, test in ((0, 0.2), (1, 0), (0.5, 0.5), (0.2, -0.1))
+        ),
+    ],
+)
+def test_options_of_windows_have_bounds(changes: dict, message: str) -> None:
+    with pytest.raises(InputError) as error:
+        given(series_of(wave(9)), **changes)
+    assert str(error.value) == message
+    lowest = {"stride": 1, "test_stride": 1, "horizon": 1, "season": 1, "test_share": 0}
+    assert given(series_of(wave(9)), **lowest).horizon == 1
+
+
+@pytest.mark.parametrize(
+    "series, changes, message",
+    [
+        ([], {}, "'given' has no rows: give a series."),
+        ([series_of(np.zeros((0, 1)))], {}, "'given' has no rows: give a series."),
+        ([series_of([1])], {}, "'given' has 1 steps: too few to train on the first and score the last."),
+        (
+            [series_of([1, 2])],
+            {"validation_share": 0.8, "test_share": 0.1},
+            "'given' has 2 steps: too few to train on the first and score the last.",
+        ),
+        (
+            [series_of(np.arange(40))],
+            {"horizon": 25},
+            "data.horizon=25 is longer than the train part of 'given', which has 24 steps: lower data.horizon, or give "
+            "a longer series.",
+        ),
+        (
+            [series_of(np.full(40, 3.0))],
+            {},
+            "Series 'a' is constant in column 'c0' in its training part (every value is 3): remove it, as there is "
+            "nothing to learn.",
+        ),
+    ],
+)
+def test_series_without_windows_are_refused(series: list[Series], changes: dict, message: str) -> None:
+    with pytest.raises(InputError) as error:
+        given(*series, **changes).read_split("train")
+    assert str(error.value) == message
+
+
+def test_files_of_all_parts_are_named_and_bounds_are_their_first_times(table: Callable, tmp_path: Path) -> None:
+    lines = csv(wave(60)).splitlines()
+    paths = {split: str(tmp_path / f"{split}.csv") for split in ("validation", "test")}
+    for split, rows in {"validation": lines[31:46], "test": lines[46:]}.items():
+        (tmp_path / f"{split}.csv").write_text("\n".join([lines[0], *rows]))
+    reader = table("\n".join(lines[:31]), horizon=2, **paths)
+    assert [origins(reader, split)[0] for split in ("validation", "test")] == [30, 45]
+    assert reader.origin() == {"source": "files: series.csv, validation.csv, test.csv", "revision": None}
+    assert reader.split_names == ("train", "validation", "test")
+    reader = table("\n".join(lines[:31]), horizon=2, validation=paths["validation"])
+    assert reader.read_split("test") is None and origins(reader, "validation") == list(range(30, 44))
+    assert reader.missing_test_message == "There is no test table, so no test score."
+    assert table(GOOD).missing_test_message == "data.test_share is 0, so there is no test score."
+    with pytest.raises(InputError) as error:
+        table(GOOD, test=paths["test"])
+    assert str(error.value) == "data.test is given without data.validation: give both files, or none."
+    (tmp_path / "validation.csv").write_text(lines[0] + "\n")
+    with pytest.raises(InputError) as error:
+        table(GOOD, validation=paths["validation"]).read_split("train")
+    assert str(error.value) == f"{tmp_path}/series.csv: the validation table has no rows: give a table with rows."
+    (tmp_path / "no.jsonl").write_text("")
+    with pytest.raises(InputError) as error:
+        table("", train=str(tmp_path / "no.jsonl")).read_split("train")
+    assert str(error.value) == f"{tmp_path}/no.jsonl: there are no rows: give a file with rows."
+
+
+def test_columns_of_parquet_are_found_by_its_schema(table: Callable, tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    parquet.write_table(pyarrow.table({"ds": dates(40), "y": wave(40).tolist()}), path)
+    (series,) = table("", train=str(path)).series
+    assert series.channels == ("y",) and len(series) == 40
+    path.write_bytes(b"PAR1")
+    with pytest.raises(InputError, match=r"a\.parquet"):
+        table("", train=str(path)).read_split("train")
+    with pytest.raises(InputError, match="There is no file"):
+        table("", train=str(tmp_path / "gone.parquet")).read_split("train")
+
+
+# --- tables of series ---
+
+
+def layout(**changes: object) -> TableLayout:
+    names = {"time_column": None, "series_column": None, "value_columns": None, "covariates": []}
+    return TableLayout(**names | {"time_format": None, "wide": "channels"} | changes)
+
+
+@pytest.mark.parametrize(
+    "present, changes, expected",
+    [
+        (["v", "Date", "w"], {}, ("Date", None, ("v", "w"), ())),
+        (["v", "w"], {}, ("v", None, ("w",), ())),  # the first, where no name is usual
+        (["ds", "Unique_ID", "y"], {}, ("ds", "Unique_ID", ("y",), ())),
+        (["ds", "y", "p"], {"covariates": ["p"]}, ("ds", None, ("y",), ("p",))),
+        (["a", "b", "c", "d"], {"time_column": "b", "series_column": "c"}, ("b", "c", ("a", "d"), ())),
+        (["ds", "a", "b"], {"value_columns": ["b"]}, ("ds", None, ("b",), ())),
+    ],
+)
+def test_columns_are_found_by_their_names_or_by_the_options(present: list, changes: dict, expected: tuple) -> None:
+    assert layout(**changes).columns(present, "t") == expected
+
+
+@pytest.mark.parametrize("name", ["time", "DATE", "timestamp", "datetime", "ds", "month", "year", "period"])
+def test_usual_names_of_times_and_of_series_are_known(name: str) -> None:
+    for series in ("series", "series_id", "unique_id", "item_id"):
+        assert layout().columns(["v", series, name], "t") == (name, series, ("v",), ())
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        (
+            {"time_column": "gone"},
+            "t: there is no column 'gone'; it has ds, y: name the column with data.time_column=NAME.",
+        ),
+        (
+            {"series_column": "gone"},
+            "t: there is no column 'gone'; it has ds, y: name the column with data.series_column=",
+        ),
+        (
+            {"value_columns": ["gone"]},
+            "t: there is no column 'gone'; it has ds, y: name the column with data.value_colum",
+        ),
+        (
+            {"covariates": ["gone"]},
+            "t: there is no column 'gone'; it has ds, y: name the column with data.covariates=NAM",
+        ),
+        (
+            {"covariates": ["y"]},
+            "t: there is no column of values beside 'ds': name it with data.value_columns.",
+        ),
+    ],
+)
+def test_columns_that_are_not_there_are_named_with_their_option(changes: dict, message: str) -> None:
+    with pytest.raises(InputError) as error:
+        layout(**changes).columns(["ds", "y"], "t")
+    assert str(error.value).startswith(message)
+    with pytest.raises(InputError) as error:
+        layout(wide="b" * 99).check_layout()
+    assert str(error.value) == f"data.wide={'b' * 79}…: choose channels or series."
+
+
+def rows(*values: dict) -> list[Row]:
+    return [Row(f"t:{number}", row) for number, row in enumerate(values, start=2)]
+
+
+def test_a_long_table_with_gaps_is_put_on_its_grid() -> None:
+    table = rows(
+        {"t": "1", "s": "b", "x": "1", "y": "na", "k": "7"},
+        {"t": "5", "s": 3, "x": 2, "y": 3, "k": None},
+        {"t": "2", "s": "b", "x": "2", "y": "-1.5", "k": "8"},
+        {"t": "4", "s": "b", "x": "3", "y": "0", "k": "9"},
+        {"t": "6", "s": 3, "x": 2, "y": 3, "k": None},
+    )
+    made = layout(covariates=["k"])
+    columns = Columns("t", "s", ("x", "y"), ("k",))
+    one, other = made.series_in(table, columns, None)
+    nan = np.nan
+    assert (one.name, one.times.tolist(), one.season) == ("b", [1, 2, 3, 4], 1)
+    np.testing.assert_array_equal(one.values, [[1, nan], [2, -1.5], [nan, nan], [3, 0]])
+    np.testing.assert_array_equal(one.covariates, [[7], [8], [nan], [9]])
+    assert (one.channels, one.covariate_names, other.name, len(other)) == (("x", "y"), ("k",), "3", 2)
+    assert made.notes == ["Series 'b': 1 steps without a row count as missing values."]
+    assert [series.season for series in layout(covariates=["k"]).series_in(table, columns, 5)] == [5, 5]
+    apart = layout(covariates=["k"], wide="series").series_in(table, columns, 4)
+    assert [series.name for series in apart] == ["b, x", "b, y", "3, x", "3, y"]
+    assert {series.channels for series in apart} == {("value",)} and {series.season for series in apart} == {4}
+    np.testing.assert_array_equal(apart[1].values, one.values[:, 1:])
+    np.testing.assert_array_equal(apart[1].covariates, one.covariates)
+    assert apart[1].covariate_names == ("k",) and apart[1].times is apart[0].times
+    columns = columns._replace(series=None)
+    alone = layout(wide="series").series_in(table[:1] + table[2:4], columns, None)
+    assert [series.name for series in alone] == ["x", "y"]
+
+
+def test_times_have_the_given_form_and_mistakes_their_row() -> None:
+    columns = Columns("t", None, ("v",), ())
+    table = rows({"t": "31.01.2020", "v": 1}, {"t": "01.02.2020", "v": 2})
+    (series,) = layout(time_format="%d.%m.%Y").series_in(table, columns, None)
+    assert time_texts(series.times) == ["2020-01-31", "2020-02-01"] and series.season == 7
+    for form, wanted in (
+        ("%Y", "a time of the form %Y."),
+        (
+            None,
+            "a date such as 2024-01-31, or a whole number, or give its form with data.time_format, as in '%d.%m.%Y'.",
+        ),
+    ):
+        with pytest.raises(InputError) as error:
+            layout(time_format=form).series_in(table, columns, None)
+        assert str(error.value) == f"t:2: '31.01.2020' in column 't' is not a time: write {wanted}"
+    with pytest.raises(InputError, match=r"^t:3: the time 1 of series 'series' is repeated \(first: t:2\): remove"):
+        layout().series_in(rows({"t": "1", "v": 1}, {"t": "1", "v": 2}), columns, None)
+
+
+@pytest.mark.parametrize("cell", [None, "", " ", "NA", "nan", "NULL", "None", "n/a", "?"], ids=repr)
+def test_a_missing_value_may_be_written_in_many_ways(cell: object) -> None:
+    assert np.isnan(number_of(Row("t:1", {"v": cell}), "v"))
+
+
+@pytest.mark.parametrize("cell", ["x", "1e999", "-inf", "1,5"])
+def test_a_cell_that_is_no_number_is_refused(cell: str) -> None:
+    with pytest.raises(InputError) as error:
+        number_of(Row("t:1", {"v": f" {cell}"}), "v")
+    assert str(error.value) == (
+        f"t:1: '{cell}' in column 'v' is not a number: correct it, leave it empty where it is missing, or name the "
+        f"columns to read with data.value_columns=[...]."
+    )
+    assert number_of(Row("t:1", {"v": " 1.5e2 "}), "v") == 150 and number_of(Row("t:1", {"v": 3}), "v") == 3
+
+
+def test_a_row_of_lists_is_a_row_for_every_step() -> None:
+    columns = Columns("t", "s", ("v",), ("k",))
+    listed = rows({"t": [1, 2], "s": "a", "v": [5, 6], "k": 0, "z": [1, 2, 3]}, {"t": 3, "s": "a", "v": 7, "k": 0})
+    found = list(exploded(listed, columns))
+    assert [row.place for row in found] == ["t:2, step 1", "t:2, step 2", "t:3"]
+    assert [[row.values[name] for name in "tsvk"] for row in found] == [[1, "a", 5, 0], [2, "a", 6, 0], [3, "a", 7, 0]]
+    with pytest.raises(InputError) as error:
+        list(exploded(rows({"t": [1, 2], "s": "a", "v": [5], "k": 0}), columns))
+    assert str(error.value) == "t:2: the lists have different lengths: give one value for every time."
+
+
+# --- tables to forecast from ---
+
+
+def fitted(*covariates: str) -> ForecastingCodec:
+    """A codec of two channels and a season of 3, which forecasts 2 steps."""
+    values = np.stack([wave(30), wave(30, seed=1)], axis=1)
+    known = np.arange(30.0 * len(covariates)).reshape(30, -1)
+    series = replace(series_of(values, season=3), covariates=known, covariate_names=covariates, channels=("x", "y"))
+    codec = ForecastingCodec(4, WindowScaling(), [0.5])
+    codec.fit(windows_of(series, horizon=2))
+    return codec
+
+
+def windows_in(text: str, codec: ForecastingCodec, **data: object) -> list[Window]:
+    lines = [(number, line) for number, line in enumerate(text.splitlines(), start=5)]
+    return windows_of_table(lines, "in.csv", codec, data)
+
+
+def test_a_table_gives_a_window_for_every_series_after_its_last_value() -> None:
+    text = "ds,item_id,x,y\n2020-01-01,a,1,2\n2020-01-01,b,3,4\n2020-02-01,a,5,\n2020-03-01,a,,\n"
+    one, other = windows_in(text, fitted())
+    assert (one.text, one.origin, one.horizon, other.text, other.origin) == ("a", 2, 2, "b", 1)
+    nan = np.nan
+    np.testing.assert_array_equal(one.series.values, [[1, 2], [5, nan], [nan, nan], [nan, nan]])
+    assert one.future_times == ["2020-03-01", "2020-04-01"] and one.series.season == other.series.season == 3
+    assert one.series.channels == ("x", "y") and one.series.covariates.shape == (4, 0)
+
+
+def test_a_table_has_the_layout_and_the_covariates_of_the_training_data() -> None:
+    text = "p;when;x;y\n".replace(";", ",") + "1,01.2020,1,2\n2,02.2020,3,4\n3,03.2020,,\n"
+    options = {"time_column": "when", "time_format": "%m.%Y", "value_columns": ["x", "y"], "covariates": ["p"]}
+    (window,) = windows_in(text, fitted("p"), **options)
+    np.testing.assert_array_equal(window.series.covariates[:, 0], [1, 2, 3, np.nan])
+    assert window.series.covariate_names == ("p",) and window.origin == 2
+    with pytest.raises(InputError, match=r"^in\.csv:5: there is no column 'p'"):
+        windows_in(text.replace("p,", "q,"), fitted("p"), **options)
+
+
+def test_channels_of_other_names_are_taken_in_order_and_another_number_is_refused() -> None:
+    (window,) = windows_in("ds,u,v\n2020-01-01,1,2\n2020-02-01,3,4\n", fitted())
+    assert window.past.tolist() == [[1, 2], [3, 4]]
+    with pytest.raises(InputError) as error:
+        windows_in("ds,u\n2020-01-01,1\n2020-02-01,2\n", fitted())
+    message = "in.csv: the table has the values u, and the model was trained on x, y: give these columns."
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("", "in.csv: there are no lines: give a table with a header line."),
+        ("ds,x,y\n2020-01-01,,\n2020-02-01,,\n", "in.csv: series 'series' has no value: give at least one."),
+        (
+            "ds,x,y\n2020-01-01,1\n",
+            "in.csv:6: 2 cells in a row under 3 column names: check the separator and the quotes.",
+        ),
+        ("ds,x,y\nyesterday,1,2\n", "in.csv:6: 'yesterday' in column 'ds' is not a time: write a date"),
+        ("\n", "in.csv:5: there is no column ''; it has none"),
+    ],
+)
+def test_a_table_that_cannot_be_forecast_from_is_refused(text: str, message: str) -> None:
+    with pytest.raises(InputError) as error:
+        windows_in(text, fitted())
+    assert str(error.value).startswith(message)
 
 
 def test_steps_without_a_row_are_missing_values(table: Callable) -> None:
@@ -364,6 +872,69 @@ def test_the_best_possible_error_is_that_of_the_noise(composed: Callable) -> Non
         for window, forecast in zip(windows, best, strict=True)
     ]
     assert np.mean(errors) == pytest.approx(0.5 * (2 / np.pi) ** 0.5, rel=0.15)
+
+
+def generated(**changes: object) -> list[Series]:
+    options = {"number": 300, "length": 36, "noise": 0.0, "shifts": 0.0, "missing": 0.0, "seed": 5}
+    windows = {"horizon": 1, "season": None, "validation_share": 0.2, "test_share": 0.2, "stride": 1, "test_stride": 1}
+    return GeneratedSeries(**options | windows | changes).read_series()
+
+
+def test_generated_series_are_trend_and_seasons_on_a_level_in_units_of_their_own() -> None:
+    series = generated()
+    assert [one.name for one in series[:2]] == ["series 1", "series 2"] and len(series) == 300
+    assert time_texts(series[0].times) == dates(36, "1990-01") and series[0].season == 12
+    assert series[0].channels == ("value",) and series[0].covariates.shape == (36, 0)
+    month = np.arange(36)
+    year = np.sin(2 * np.pi * month / 12) + 0.5 * np.cos(4 * np.pi * month / 12)
+    process = np.stack([one.process.deterministic[:, 0] for one in series], axis=1)
+    (slopes, strengths), residuals, *_ = np.linalg.lstsq(np.stack([month, year], axis=1), process, rcond=None)
+    level = np.stack([one.process.level[:, 0] for one in series], axis=1)
+    assert residuals.max() < 1e-12 * process.max() ** 2 and np.ptp(level, axis=0).max() == 0
+    np.testing.assert_allclose(np.stack([one.values[:, 0] for one in series], axis=1), process + level)
+    noisy = generated(noise=1.0, number=100, length=400)  # what is around the level has the size of the unit
+    units = np.array([np.std(one.values - one.process.deterministic - one.process.level) for one in noisy])
+    levels = np.array([one.process.level[0, 0] for one in noisy]) / units
+    assert 1.8 < levels.min() < 2.5 and 9.5 < levels.max() < 11 and levels.mean() == pytest.approx(6, abs=0.8)
+    assert 0.9 < units.min() < 1.3 and 750 < units.max() < 1100
+    assert np.median(units) == pytest.approx(10**1.5, rel=0.5)
+    unit = level[0] / 6  # on average
+    assert np.median(strengths / unit) == pytest.approx(1, rel=0.2)
+    assert np.std(slopes / unit) == pytest.approx(0.012, rel=0.3)
+    ratio = strengths / strengths.mean()
+    assert ratio.std() > 0
+
+
+def test_levels_shift_as_often_and_as_far_as_asked_for() -> None:
+    series = generated(shifts=4.0, length=200)
+    jumps = np.stack([np.diff(one.process.level[:, 0]) for one in series])
+    happens = jumps != 0
+    assert happens.sum(axis=1).mean() == pytest.approx(4, rel=0.1)
+    (one,) = generated(number=1, length=200, shifts=200.0)  # a shift at every step
+    assert (np.diff(one.process.level[:, 0]) != 0).all()
+    steps = np.diff(one.process.level[:, 0])
+    assert abs(np.mean(steps)) < 0.4 * np.std(steps)
+
+
+def test_values_are_missing_as_often_as_asked_for() -> None:
+    series = generated(missing=0.25, noise=0.5)
+    assert np.isnan([one.values for one in series]).mean() == pytest.approx(0.25, rel=0.05)
+    assert not np.isnan([one.process.level for one in series]).any()
+    source = GeneratedSeries(
+        number=1,
+        length=9,
+        noise=0,
+        shifts=0,
+        missing=0,
+        seed=1,
+        horizon=1,
+        season=None,
+        validation_share=0.2,
+        test_share=0.2,
+        stride=1,
+        test_stride=1,
+    )
+    assert source.origin() == {"source": "generated", "revision": None}
 
 
 def unit_of(series: Series) -> float:

@@ -33,6 +33,7 @@ class StatsmodelsSeries(SeriesReader):
 
     def read_series(self) -> list[Series]:
         frame = self.frame()
+        self.check_times(frame)
         if self.year_column is None:
             times, table = frame.index.to_numpy().astype("datetime64[s]"), frame
         else:
@@ -40,8 +41,18 @@ class StatsmodelsSeries(SeriesReader):
         values = table.to_numpy(dtype=np.float64)
         if values.shape[1] == 12:
             times, values = months_of(times), values.reshape(-1, 1)
+        if values.shape[1] != 1:
+            raise InputError(f"data.name={self.name} has several columns of values: choose a data set with one.")
         season = grid_of(times).season if self.season is None else self.season
         return [Series(self.name, times, values, np.zeros((len(times), 0)), (self.channel,), (), season)]
+
+    def check_times(self, frame: Any) -> None:
+        """Raise where the table does not have its times where the options say."""
+        listed = ", ".join(map(str, frame.columns))
+        if self.year_column is None and frame.index.dtype.kind != "M":
+            raise InputError(f"data.name={self.name}: the table has no dates: give data.year_column, one of {listed}.")
+        if self.year_column is not None and self.year_column not in frame:
+            raise InputError(f"data.year_column={self.year_column}: choose one of {listed}.")
 
     def frame(self) -> Any:
         """The table of the data set."""

@@ -15,7 +15,7 @@ from data.errors import InputError
 from data.series import Series, Window, check_not_constant, time_texts
 from data.sources.hub import HubReader
 from data.sources.tables import Row, decoding, read_table, require_file, table_format
-from data.sources.time_tables import Columns, TableLayout
+from data.sources.time_tables import Columns, TableLayout, exploded
 from data.times import time_of
 
 AUTO = "auto"
@@ -86,11 +86,16 @@ class SeriesReader(DatasetReader[Window]):
     @cached_property
     def starts(self) -> tuple[Any, Any]:
         """The first times of the validation and of the test part."""
-        times = np.unique(np.concatenate([series.times for series in self.series]))
+        times = self.times
         test = round(len(times) * (1 - self.test_share))
         validation = round(len(times) * (1 - self.test_share - self.validation_share))
         self.check_room(validation, len(times))
         return times[validation], times[test] if test < len(times) else self.end
+
+    @property
+    def times(self) -> Any:
+        """All times of all series, ascending."""
+        return np.unique(np.concatenate([series.times for series in self.series]))
 
     @property
     def end(self) -> Any:
@@ -155,17 +160,18 @@ class SeriesReader(DatasetReader[Window]):
     def note_parts(self) -> None:
         """Report what was split where."""
         count = f"{len(self.series)} series" if len(self.series) > 1 else f"1 series of {len(self.series[0]):,} steps"
-        validation_start, test_start = time_texts(np.array(self.starts))
-        test = f", test from {test_start}" if "test" in self.split_names else ""
-        self.notes.append(
-            f"{count}, split by time: validation from {validation_start}{test}; {self.steps} steps are forecast from "
-            f"every origin."
-        )
+        later = self.split_names[1:]
+        starts = time_texts(np.array(self.starts[: len(later)]))
+        parts = ", ".join(f"{split} from {start}" for split, start in zip(later, starts, strict=True))
+        self.notes.append(f"{count}, split by time: {parts}; {self.steps} steps are forecast from every origin.")
 
 
 @dataclass(kw_only=True)
 class TableSeries(SeriesReader, TableLayout):
-    """Series in tables, one per split that is given; the parts that are not given are the last ones of the time."""
+    """Series in tables, one per split that is given; the parts that are not given are the last ones of the time.
+
+    A test table without a validation table leaves the last part of the time before it for validation.
+    """
 
     @property
     @abstractmethod
@@ -181,7 +187,9 @@ class TableSeries(SeriesReader, TableLayout):
 
     @property
     def split_names(self) -> tuple[str, ...]:
-        return tuple(self.given) if len(self.given) > 1 else super().split_names
+        if len(self.given) == 1:
+            return super().split_names
+        return SPLITS if "test" in self.given else SPLITS[:2]
 
     @property
     def missing_test_message(self) -> str:
@@ -198,12 +206,22 @@ class TableSeries(SeriesReader, TableLayout):
     @cached_property
     def starts(self) -> tuple[Any, Any]:
         """By time; where splits have tables of their own, the first times in these."""
-        by_time = super().starts
         if len(self.given) == 1:
-            return by_time
-        column = self.columns(self.column_names(), self.title).time
-        first = [min(time_of(row, column, self.time_format) for row in self.tables[split]) for split in self.given[1:]]
-        return first[0], first[1] if len(first) > 1 else self.end
+            return super().starts
+        columns = self.columns(self.column_names(), self.title)
+        first = {
+            split: min(time_of(row, columns.time, self.time_format) for row in exploded(self.tables[split], columns))
+            for split in self.given[1:]
+        }
+        test = first.get("test", self.end)
+        return first["validation"] if "validation" in first else self.start_of_last(test), test
+
+    def start_of_last(self, end: Any) -> Any:
+        """The first time of the validation part, where the test part begins at ``end``."""
+        times = self.times[self.times < end]
+        number = round(len(times) * (1 - self.validation_share))
+        self.check_room(number, len(times))
+        return times[number]
 
 
 @dataclass(kw_only=True)
@@ -267,6 +285,8 @@ class HubSeries(TableSeries, HubReader[Window]):
         return [split for split in SPLITS if split in self.splits]
 
     def column_names(self) -> list[str]:
+        if "train" not in self.splits:
+            raise InputError(f"{self.title} has no train split, only {', '.join(self.splits)}: give one that has.")
         return self.splits["train"].column_names
 
     def table(self, split: str, columns: Columns) -> Iterable[Row]:
