@@ -24,10 +24,20 @@ from data.captioning import Caption, CaptionedImage, CaptioningCodec, FeatureCod
 from data.corpus import Corpus
 from data.errors import InputError
 from data.sources.hub import LoadedTable
-from data.sources.images import HubImages, ImageFiles
+from data.sources.images import (
+    GeneratedScenes,
+    HubImages,
+    ImageFiles,
+    captions_of,
+    feature_reader,
+    features_in_file,
+    file_name,
+    picture_of,
+)
 from data.sources.scenes import Scene, captions, draw, facts, facts_of_caption, scenes
 from data.sources.scenes.__main__ import main as write_scenes
 from data.sources.scenes.generate import COLORS, SHAPES, UNSEEN
+from data.sources.tables import Row
 from data.tokenizers import WordTokenizer
 from models.images import ConvolutionalImageEncoder, FeatureImageEncoder, Residual, WordDetector, layer
 from tasks import load
@@ -499,6 +509,136 @@ def test_the_folder_and_the_columns_of_a_table_can_be_given(tmp_path: Path) -> N
 def test_mistakes_in_a_table_are_named_with_their_line(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         reader(image_table(tmp_path, "t.csv", text)).read_split("train")
+
+
+def test_an_image_is_named_by_its_first_row_and_its_features_by_its_file(tmp_path: Path) -> None:
+    table = image_table(tmp_path, "t.csv", "image,caption\n gone.png ,x\na.png,y\ngone.png,z\n")
+    with pytest.raises(InputError) as error:
+        reader(table).read_split("train")
+    advice = "correct column 'image', or give the folder of the images with data.folder=DIR."
+    assert str(error.value) == f"{table}:2: there is no image {tmp_path}/gone.png: {advice}"
+    np.save(tmp_path / "gone.npy", np.ones((2, 3)))
+    np.save(tmp_path / "a.npy", np.zeros(3))
+    gone, a = reader(table, features=str(tmp_path)).read_split("train")
+    assert gone.image == str(tmp_path / "gone.png") and gone.captions == ("x", "z") and a.array.shape == (1, 3)
+
+
+def test_features_are_found_by_the_name_of_the_image_in_several_ways(tmp_path: Path) -> None:
+    arrays = {name: np.full((1, 2), number, np.float32) for number, name in enumerate(("b/x", "b/x.jpg", "x.jpg", "x"))}
+    save_file(arrays, tmp_path / "f.safetensors")
+    found = {name: features_in_file(arrays, Path("f"), name, "t:1")[0, 0] for name in ("b/x.jpg", "c/x.jpg", "c/x.png")}
+    assert found == {"b/x.jpg": 1, "c/x.jpg": 2, "c/x.png": 3}
+    assert features_in_file({"b/x": arrays["b/x"]}, Path("f"), "b/x.jpg", "t:1")[0, 0] == 0
+    look_up = feature_reader(str(tmp_path / "f.safetensors"))
+    assert look_up("b/x.jpg", "t:1")[0, 0] == 1
+    with pytest.raises(InputError) as error:
+        look_up("y.jpg", "t:1")
+    advice = "compute them, or leave the row out."
+    assert str(error.value) == f"t:1: {tmp_path}/f.safetensors has no features of 'y.jpg': {advice}"
+    folder = tmp_path / "arrays"
+    for number, name in enumerate(("b/x.npy", "b/y.jpg.npy", "z.npy")):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        np.save(folder / name, np.full((1, 2), number, np.float32))
+    look_up = feature_reader(str(folder))
+    assert [look_up(name, "t:1")[0, 0] for name in ("b/x.jpg", "b/y.jpg", "c/z.jpg")] == [0, 1, 2]
+    with pytest.raises(InputError) as error:
+        look_up("b/w.jpg", "t:1")
+    assert str(error.value) == f"t:1: there are no features {folder}/b/w.npy: {advice}"
+    assert feature_reader(None) is None
+
+
+@pytest.mark.parametrize("name", ["gone.safetensors", "here.npz", "x" * 400])
+def test_features_are_a_folder_or_a_file_of_arrays(tmp_path: Path, name: str) -> None:
+    (tmp_path / "here.npz").write_text("")
+    with pytest.raises(
+        InputError, match=r"^data\.features=.*: give a folder of \.npy files, or a \.safetensors file\.$"
+    ):
+        feature_reader(f"{tmp_path}/{name}")
+
+
+def test_a_damaged_file_of_features_is_named(tmp_path: Path) -> None:
+    (tmp_path / "f.safetensors").write_bytes(b"\x08" + bytes(7) + b"no JSON!")
+    with pytest.raises(
+        InputError, match=r"/f\.safetensors is damaged or has numbers that NumPy cannot read \(\S.*\)\.$"
+    ):
+        feature_reader(str(tmp_path / "f.safetensors"))
+
+
+@pytest.mark.parametrize("value", [None, 3, "", " ", "a\0.png"], ids=repr)
+def test_a_cell_that_names_no_image_is_refused(value: object) -> None:
+    with pytest.raises(InputError) as error:
+        file_name(Row("t:1", {"file": value}), "file")
+    assert str(error.value) == "t:1: column 'file' names no image file: fill it in or leave the row out."
+
+
+def test_captions_of_all_columns_have_single_spaces_and_blank_ones_are_none() -> None:
+    row = Row("t:1", {"x": [" a  b", "", None, 3], "y": "c\ud83d", "z": None, "w": []})
+    assert captions_of(row, ["x", "z", "y"]) == ["a b", "c\ufffd"]
+    with pytest.raises(InputError) as error:
+        captions_of(row, ["z", "w"])
+    assert str(error.value) == "t:1: there is no caption in z, w: fill it in or leave the row out."
+
+
+def test_an_image_of_the_hub_is_the_content_of_a_file_or_its_path() -> None:
+    cells = {"both": {"bytes": b"x", "path": "a.png"}, "path": {"bytes": None, "path": "a.png"}, "text": "b.png"}
+    row = Row("row 2", {**cells, "none": {"bytes": None, "path": None}, "empty": "", "number": 3})
+    assert [picture_of(row, column) for column in cells] == [b"x", "a.png", "b.png"]
+    for column in ("none", "empty", "number"):
+        with pytest.raises(InputError) as error:
+            picture_of(row, column)
+        assert str(error.value) == f"row 2: there is no image in column '{column}': set data.image_column=NAME."
+
+
+def generated(**changes: object) -> GeneratedScenes:
+    sizes = {"train": 3, "validation": 0, "test": 5}
+    return GeneratedScenes(
+        **{"sizes": sizes, "image_size": 16, "captions": 2, "seed": 4, "pretokenized": True} | changes
+    )
+
+
+def test_generated_scenes_are_drawn_described_and_say_what_they_show() -> None:
+    source = generated()
+    assert source.origin() == {"source": "generated", "revision": None}
+    for split, number in source.sizes.items():
+        examples, made = source.read_split(split), list(scenes(split, size=number, seed=4))
+        assert [example.captions for example in examples] == [captions(scene, 2) for scene in made]
+        assert [example.metadata["facts"] for example in examples] == [facts(scene) for scene in made]
+        kinds = ["unseen" if scene.unseen else "seen" for scene in made]
+        assert [example.metadata["combination"] for example in examples] == kinds
+        assert all(np.array_equal(one.image, draw(scene, 16)) for one, scene in zip(examples, made, strict=True))
+    assert {*kinds} == {"seen", "unseen"}
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"image_size": 15}, "data.image_size=15: give 16 to 1024 pixels."),
+        ({"image_size": 1025}, "data.image_size=1025: give 16 to 1024 pixels."),
+        ({"captions": 0}, "data.captions=0: a scene has at least one caption."),
+        ({"sizes": {"train": 1}}, "data.sizes.validation: give a size for each of train, validation, test, and for "),
+    ],
+)
+def test_options_of_scenes_have_bounds(changes: dict, message: str) -> None:
+    with pytest.raises(InputError) as error:
+        generated(**changes)
+    assert str(error.value).startswith(message)
+    assert generated(captions=1).image_size == 16 and generated(image_size=1024).captions == 2
+
+
+@pytest.mark.parametrize(
+    "name, pixels, features",
+    [
+        (".", "column 'image' names no image file: fill it in or leave the row out.", None),
+        ("x" * 300, "there is no image {}/", "there are no features {}/"),
+    ],
+    ids=["a folder", "too long"],
+)
+def test_names_that_no_file_can_have_are_refused(tmp_path: Path, name: str, pixels: str, features: str | None) -> None:
+    table = image_table(tmp_path, "t.csv", f"image,caption\n{name},x\n")
+    for source, message in ((None, pixels), (str(tmp_path), features or pixels)):
+        with pytest.raises(InputError) as error:
+            reader(table, features=source).read_split("train")
+        assert str(error.value).startswith(f"{tmp_path}/t.csv:2: {message.format(tmp_path)}")
 
 
 def png(color: str) -> bytes:

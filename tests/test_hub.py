@@ -4,16 +4,26 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from conftest import ROOT, options
-from datasets import ClassLabel, Dataset, Features, List, Translation, Value
+from datasets import ClassLabel, Dataset, Features, IterableDataset, List, Translation, Value
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from data.corpus import Corpus, DatasetReader
 from data.errors import InputError
+from data.sources.hub import (
+    FeatureTable,
+    FileTable,
+    HubReader,
+    guess_column,
+    kind_of_feature,
+    local_tables,
+    streamed,
+)
 from training.build import build
 
 SHARED = ROOT.parent / "shared" / "data"
@@ -220,6 +230,195 @@ def test_pairs_are_read_from_translation_rows_and_from_columns(read: Callable, t
 def test_a_data_set_needs_a_repository_or_a_folder(composed: Callable[..., DictConfig]) -> None:
     with pytest.raises(InputError, match=r"data\.repository=OWNER/NAME or data\.path=DIR"):
         build(composed("sentiment", "data=hub").data)
+
+
+def test_a_folder_of_too_long_a_name_is_refused(read: Callable) -> None:
+    with pytest.raises(InputError, match=r"^data\.path=x+…: there is no such folder"):
+        read("sentiment", "hub", Path("x" * 400)).read_split("train")
+
+
+class AnyRows(HubReader[Any]):
+    def read_split(self, split: str) -> None: ...
+
+
+def hub_reader(**given: Any) -> HubReader[Any]:
+    return AnyRows(**{"name": None, "repository": None, "revision": None, "path": None} | given)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+    """What the builders of ``datasets`` are asked for. Of the config ``part`` there is a folder only."""
+    calls: list[tuple[Any, ...]] = []
+
+    def load(place: str, config: str | None = None, **options: Any) -> SimpleNamespace:
+        calls.append((place, config, options))
+        if config in ("part", "gone"):
+            raise ValueError(f"BuilderConfig '{config}' not found.")
+        if config == "broken" or options.get("data_dir") == "gone":
+            raise ValueError("another reason")
+        return SimpleNamespace(config=SimpleNamespace(**{"keep_default_na": True} if place == "a/csv" else {}))
+
+    monkeypatch.setattr("datasets.load_dataset_builder", load)
+    return calls
+
+
+def test_a_commit_of_a_repository_is_loaded_and_results_name_it(asked: list, tmp_path: Path) -> None:
+    reader = hub_reader(repository="a/b", revision="abc", config="c")
+    reader.builder()
+    assert asked == [("a/b", "c", {"revision": "abc", "data_files": None})]
+    assert reader.name == "a/b" and reader.origin() == {"source": "hub: a/b", "revision": "abc"}
+    hub_reader(name="x", repository="a/b", revision="abc", path=str(tmp_path / ".." / tmp_path.name)).builder()
+    assert asked[1:] == [(str(tmp_path), None, {"revision": None, "data_files": None})]
+
+
+def test_files_with_names_of_their_own_are_loaded_without_a_config(
+    asked: list, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(HubReader, "files", {"train": "a.csv"})
+    hub_reader(repository="a/b", config="c").builder()
+    assert asked == [("a/b", None, {"revision": None, "data_files": {"train": "a.csv"}})]
+
+
+def test_missing_values_of_csv_are_asked_for_as_words(asked: list) -> None:
+    hub_reader(repository="a/csv", revision="abc", config="c").builder()
+    plain = {"revision": "abc", "data_files": None}
+    assert asked == [("a/csv", "c", plain), ("a/csv", "c", plain | {"keep_default_na": False})]
+
+
+def test_a_config_that_is_none_is_a_folder_of_the_repository(asked: list) -> None:
+    assert hub_reader(repository="a/b", config="part").builder() is not None
+    plain = {"revision": None, "data_files": None}
+    assert asked == [("a/b", "part", plain), ("a/b", None, plain | {"data_dir": "part"})]
+    with pytest.raises(ValueError, match=r"^BuilderConfig 'gone' not found\.$"):
+        hub_reader(repository="a/b", config="gone").builder()
+    del asked[:]
+    with pytest.raises(ValueError, match="another reason"):
+        hub_reader(repository="a/b", config="broken").builder()
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
+    "given, message",
+    [
+        ({}, "Which data set? Give data.repository=OWNER/NAME or data.path=DIR."),
+        ({"name": "x"}, "x is not on the Hugging Face hub: give its folder with data.path=DIR."),
+        ({"path": "gone" * 80}, f"data.path={('gone' * 80)[:299]}…: there is no such folder (relative paths start at "),
+    ],
+)
+def test_what_is_nowhere_is_refused(given: dict[str, str], message: str) -> None:
+    with pytest.raises(InputError) as error:
+        hub_reader(**given).place()
+    assert str(error.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    "given, error, message",
+    [
+        (
+            {"repository": "a/b"},
+            ValueError("Config name is missing.\nPlease pick one among the available configs: ['x',\n'y']"),
+            "a/b has the data sets 'x', 'y': choose one with data.config=NAME.",
+        ),
+        ({"path": "f"}, ValueError("bad\nfile"), "data.path=f cannot be read as f: bad."),
+        (
+            {"repository": "a/b", "name": "x"},
+            OSError("no network\nat all"),
+            "x (a/b) could not be loaded from the Hugging Face hub (no network): give a local copy with data.path=DIR, "
+            "or, where it was loaded before, read it from the cache with the environment variable HF_HUB_OFFLINE=1.",
+        ),
+        ({"repository": "a/b", "name": "x"}, KeyError("odd"), "x (a/b) cannot be read: 'odd'."),
+    ],
+    ids=["config", "folder", "network", "other"],
+)
+def test_errors_of_datasets_are_one_sentence(given: dict[str, str], error: Exception, message: str) -> None:
+    with pytest.raises(InputError) as raised:
+        hub_reader(**given).explain(error)
+    assert str(raised.value) == message and raised.value.__cause__ is error
+
+
+def test_many_data_sets_of_a_repository_are_cut_in_the_message() -> None:
+    with pytest.raises(InputError, match=rf"^a/b has the data sets {'x' * 399}…: choose"):
+        hub_reader(repository="a/b").explain(ValueError(f"Config: available: [{'x' * 500}]"))
+
+
+def test_a_table_of_the_hub_gives_the_columns_asked_for_and_numbers_its_rows() -> None:
+    rows = [{"a": 1, "b": 2, "translation": {"de": "ja", "en": "yes"}}, {"a": 3, "b": 4, "translation": {}}]
+    table = streamed(IterableDataset.from_generator(lambda: iter(rows)))
+    assert table.features == rows[0] and table.column_names == ["a", "b", "translation", "de", "en"]
+    reader = hub_reader(repository="a/b")
+    reader.splits = {"test": table}
+    found = list(reader.rows("test", {"b": "data.b"}))
+    assert [row.place for row in found] == ["a/b, split test, row 1", "a/b, split test, row 2"]
+    assert found[0].values == {"b": 2, "translation": rows[0]["translation"], "de": "ja", "en": "yes"}
+    with pytest.raises(InputError, match=r"^a/b, split test: there is no column 'c'; it has a, b, translation, de, en"):
+        next(reader.rows("test", {"c": "data.c"}))
+    assert streamed(IterableDataset.from_generator(lambda: iter([]))).features == {}
+
+
+def test_features_of_local_files_are_declared_or_those_of_the_first_row(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"x": "one", "y": [2]}\n{"x": "two", "y": [3]}\n')
+    (tmp_path / "empty.jsonl").write_text("")
+    declared = Features({"x": ClassLabel(names=["n", "p"])})
+    for features, kinds in ((declared, {"x": "class"}), (None, {"x": "text", "y": "list of number"})):
+        builder = SimpleNamespace(
+            config=SimpleNamespace(data_files={"train": [tmp_path / "a.jsonl", tmp_path / "a.jsonl"]}),
+            info=SimpleNamespace(features=features),
+        )
+        (table,) = local_tables(builder).values()
+        assert table.kinds == kinds
+        assert [row.values["x"] for row in table.rows({"x": "data.x"}, "a")] == ["one", "two"] * 2
+    assert FileTable([tmp_path / "empty.jsonl"], None).kinds == {}
+    assert local_tables(SimpleNamespace(config=SimpleNamespace(data_files=None))) == {}
+
+
+def test_class_names_are_those_of_a_column_or_of_its_items() -> None:
+    table = FeatureTable({"a": ClassLabel(names=["n"]), "b": List(ClassLabel(names=["p"])), "c": Value("int32")})
+    assert [table.class_names(column) for column in "abc"] == [["n"], ["p"], None]
+
+
+@pytest.mark.parametrize(
+    "feature, kind",
+    [
+        (Value("string"), "text"),
+        (Value("large_string"), "text"),
+        ("a value", "text"),
+        (Value("int8"), "number"),
+        (Value("uint16"), "number"),
+        (Value("bool"), "number"),
+        (3, "number"),
+        (True, "number"),
+        (Value("float32"), "other"),
+        (0.5, "other"),
+        (None, "other"),
+        (ClassLabel(names=["a"]), "class"),
+        (List(ClassLabel(names=["a"])), "list of class"),
+        ([Value("string")], "list of text"),
+        (["a"], "list of text"),
+        ([[1]], "list of list of number"),
+        ([], "list of other"),
+        (Translation(languages=["de", "en"]), "translation"),
+        ({"de": "ja"}, "translation"),
+        ({}, "other"),
+    ],
+    ids=str,
+)
+def test_what_a_column_holds(feature: Any, kind: str) -> None:
+    assert kind_of_feature(feature) == kind
+
+
+def test_the_only_candidate_or_the_only_usual_one_is_the_column() -> None:
+    kinds = {"a": "text", "b": "text", "n": "number"}
+    assert guess_column("data.x", ["b"], ["a"], kinds, "set") == "b"
+    assert guess_column("data.x", iter(["a", "b"]), ["b", "c"], kinds, "set") == "b"
+    for candidates, usual in (([], ["a"]), (["a", "b"], ["c"]), (["a", "b"], ["a", "b"])):
+        with pytest.raises(InputError) as error:
+            guess_column("data.x", candidates, usual, kinds, "set")
+        listed = "a (text), b (text), n (number)"
+        assert str(error.value) == f"set: which column? Set data.x=NAME to one of its columns: {listed}."
+    with pytest.raises(InputError, match=r"to one of its columns: none\.$"):
+        guess_column("data.x", [], [], {}, "set")
+    with pytest.raises(InputError, match=r"columns: y{399}…\.$"):
+        guess_column("data.x", [], [], {"y" * 500: "text"}, "set")
 
 
 def test_limit_takes_a_seeded_part_of_every_split(composed: Callable[..., DictConfig], tmp_path: Path) -> None:

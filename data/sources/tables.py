@@ -55,6 +55,14 @@ def uncompressed(path: Path) -> Path:
     return path.with_suffix("") if path.suffix.lower() == ".gz" else path
 
 
+def answer(check: Callable[[], bool]) -> bool:
+    """That of ``Path.is_file`` or ``Path.is_dir``; false for a path that the system refuses, such as one too long."""
+    try:
+        return check()
+    except (OSError, ValueError):
+        return False
+
+
 def require_file(path: Path) -> None:
     try:
         found = path.is_file()
