@@ -20,9 +20,13 @@ from omegaconf import OmegaConf
 
 from data.classification import LabelledText
 from data.errors import InputError
+from data.sources.generated import GeneratedLanguage
+from data.sources.generated import shuffled as shuffled_tokens
 from data.sources.language import Sentence, sentences
 from data.sources.language.__main__ import main
+from data.sources.sizes import check_sizes
 from data.tagging import TaggedSentence
+from data.tokenizers import WordTokenizer
 from data.translation import SentencePair
 from training.build import build
 
@@ -712,6 +716,76 @@ def test_sizes_of_generated_splits_that_cannot_be_are_refused(
 ) -> None:
     with pytest.raises(InputError, match=re.escape(message)):
         build(composed(task, override).data)
+
+
+def language(**given: object) -> GeneratedLanguage:
+    defaults = {"sizes": {"train": 9, "validation": 0, "test": 6}, "distance": 12, "label_noise": 0.0, "unknown": 0.5}
+    return GeneratedLanguage(**defaults | {"seed": 3, "pretokenized": True} | given)
+
+
+def test_the_reader_gives_the_sentences_of_its_options() -> None:
+    reader = language(label_noise=0.25)
+    made = list(sentences("test", size=6, distance=12, label_noise=0.25, unknown=0.5, seed=3))
+    examples = reader.read_split("test")
+    assert [example.content() for example in examples] == [(" ".join(s.tokens), s.label) for s in made]
+    assert [example.metadata for example in examples] == [{"distance": s.distance} for s in made]
+    assert reader.origin() == {"source": "generated", "revision": None} and reader.read_split("validation") == []
+
+
+def test_shuffled_texts_have_the_same_words_in_an_order_of_their_own() -> None:
+    plain, shuffled = (language(shuffled=value).read_split("train") for value in (False, True))
+    assert [example.label for example in shuffled] == [example.label for example in plain]
+    for one, other in zip(plain, shuffled, strict=True):
+        assert sorted(one.text.split()) == sorted(other.text.split()) and one.text != other.text
+    assert language(shuffled=True).read_split("train") == shuffled
+    assert shuffled_tokens(["a", "b", "c", "d"]) == ["a", "c", "b", "d"]  # on every machine
+
+
+def test_translated_tags_are_german_words_cut_or_filled_up_to_the_english_ones() -> None:
+    lengths = set()
+    for example, sentence in zip(
+        language(translated=True, sizes={"train": 60, "validation": 0, "test": 0})
+        .for_examples(TaggedSentence)
+        .read_split("train"),
+        sentences("train", size=60, distance=12, label_noise=0.0, unknown=0.5, seed=3),
+        strict=True,
+    ):
+        german = WordTokenizer(lowercase=False, pretokenized=False).split(sentence.german)
+        length = len(sentence.tokens)
+        assert example.words == sentence.tokens
+        assert list(example.tags) == (german + ["-"] * length)[:length]
+        lengths.add((len(german) > length) - (len(german) < length))
+    assert lengths == {-1, 0, 1}
+
+
+def test_joined_pairs_are_one_to_so_many_consecutive_sentences() -> None:
+    sizes = {"train": 200, "validation": 0, "test": 0}
+    plain, joined = (language(sizes=sizes, joined=most).for_examples(SentencePair) for most in (1, 3))
+    pairs, found = plain.read_split("train"), joined.read_split("train")
+    numbers, rest = Counter(), iter(pairs)
+    for pair in found:
+        some = [next(rest)]
+        while " ".join(one.source for one in some) != pair.source:
+            some.append(next(rest))
+        assert " ".join(one.target for one in some) == pair.target
+        numbers[len(some)] += 1
+    assert next(rest, None) is None and {*numbers} == {1, 2, 3} and min(numbers.values()) > 15
+    assert joined.read_split("validation") == []
+    texts = language(joined=3)
+    assert texts.read_split("train") == language().read_split("train")
+    with pytest.raises(InputError, match=r"^data\.joined=0: must be at least 1\.$"):
+        language(joined=0)
+
+
+@pytest.mark.parametrize("size, refused", [(-1, True), (0, False), (10_000_000, False), (10_000_001, True)])
+def test_sizes_have_bounds(size: int, refused: bool) -> None:
+    sizes = {"train": 1, "validation": size, "test": 1}
+    if not refused:
+        check_sizes(sizes)
+        return
+    with pytest.raises(InputError) as error:
+        check_sizes(sizes)
+    assert str(error.value) == f"data.sizes.validation={size}: give 0 to 10,000,000 examples."
 
 
 def test_sentence_pairs_have_a_direction() -> None:

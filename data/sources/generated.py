@@ -82,7 +82,8 @@ class GeneratedLanguage(DatasetReader[Any]):
         )
         convert = CONVERSIONS[self.example_type]
         examples = [convert(self, sentence) for sentence in stream]
-        return joined(examples, self.joined) if self.joined > 1 and self.example_type is SentencePair else examples
+        is_joined = self.joined > 1 and self.example_type is SentencePair and examples
+        return joined(examples, self.joined) if is_joined else examples
 
     def labelled_text(self, sentence: Sentence) -> LabelledText:
         tokens = shuffled(sentence.tokens) if self.shuffled else sentence.tokens
