@@ -10,9 +10,11 @@ import torch
 from conftest import CONF, assert_learns, options
 from omegaconf import OmegaConf
 
-from data.corpus import Corpus
+from data.corpus import SPLITS, Corpus
 from data.errors import InputError
 from data.memory import BLANK, NO_TARGET, MemoryPrediction, MemorySequence, NumberCodec, SymbolCodec
+from data.sources.diagnostics import Adding, Copy, Diagnostic, Parity, Permutations, Recall, TemporalOrder
+from data.sources.sequences import FileSequences
 from tasks import load
 from tasks.memory.baselines import label_baselines, number_baselines
 from tasks.memory.evaluation import LabelEvaluation, NumberEvaluation
@@ -128,6 +130,99 @@ def test_parameters_that_make_no_sequence_are_named(
         examples(diagnostic, option)
 
 
+def diagnostic(kind: type[Diagnostic], length: int, number: int = 400, **given: object) -> list[list[str]]:
+    """The tokens of some sequences of one length."""
+    lengths = {"length": length, "min_length": length, "test_length": length}
+    made = kind(sizes={"train": number, "validation": 0, "test": 0}, seed=1, **lengths, **given)
+    return [example.tokens for example in made.read_split("train")]
+
+
+@pytest.mark.parametrize(
+    "kind, options, name, shortest",
+    [
+        (Adding, {}, "adding", 2),
+        (Copy, {"symbols": 2, "repeated": 3}, "copy", 7),
+        (Recall, {"symbols": 2}, "recall", 2),
+        (TemporalOrder, {}, "temporal_order", 10),
+        (Parity, {}, "parity", 1),
+        (Permutations, {"elements": 2, "swaps": False}, "permutations2", 1),
+    ],
+)
+def test_the_shortest_sequence_is_allowed_and_no_shorter_one(
+    kind: type[Diagnostic], options: dict, name: str, shortest: int
+) -> None:
+    tokens = diagnostic(kind, shortest, number=5, **options)
+    assert [len(row) for row in tokens] == [shortest] * 5
+    with pytest.raises(InputError) as error:
+        diagnostic(kind, shortest - 1, **options)
+    message = f"data.min_length={shortest - 1}: {name} needs at least {shortest} tokens."
+    assert str(error.value) == message
+
+
+def test_lengths_of_every_split_lie_between_their_bounds() -> None:
+    source = Parity(sizes={"train": 99, "validation": 99, "test": 99}, length=5, min_length=3, test_length=8, seed=0)
+    lengths = {split: {len(e.tokens) for e in source.read_split(split)} for split in ("train", "validation", "test")}
+    assert lengths == {"train": {3, 4, 5}, "validation": {3, 4, 5}, "test": {3, 4, 5, 6, 7, 8}}
+    assert source.read_split("train") != source.read_split("validation")
+    assert source.origin() == {"source": "generated", "revision": None}
+    for name in ("length", "test_length"):
+        given = {"length": 3, "min_length": 3, "test_length": 3} | {name: 2}
+        with pytest.raises(InputError, match=rf"^data\.{name}=2: must be at least data\.min_length=3\.$"):
+            Parity(sizes=source.sizes, seed=0, **given)
+
+
+def test_one_number_of_either_half_is_marked() -> None:
+    marked = [[place for place, token in enumerate(row) if token.endswith("*")] for row in diagnostic(Adding, 7)]
+    assert {first for first, _ in marked} == {0, 1, 2} and {second for _, second in marked} == {3, 4, 5, 6}
+    numbers = [float(token.rstrip("*")) for row in diagnostic(Adding, 100, 200) for token in row]
+    assert min(numbers) < 0.001 and 0.999 < max(numbers) < 1
+    assert all(re.fullmatch(r"0\.\d{4}\*?", token) for token in diagnostic(Adding, 100, 1)[0])
+
+
+def test_symbols_are_copied_after_blanks_and_a_delimiter() -> None:
+    rows = diagnostic(Copy, 9, symbols=3, repeated=2)
+    assert all(row[2:] == ["_"] * 4 + ["|"] + ["_"] * 2 for row in rows)
+    assert {tuple(row[:2]) for row in rows} == {(one, other) for one in "abc" for other in "abc"}
+    source = Copy(sizes=dict.fromkeys(SPLITS, 1), length=9, min_length=9, test_length=9, seed=1, symbols=3, repeated=2)
+    (example,) = source.read_split("train")
+    assert example.distance == 7 and example.targets == (*[BLANK] * 7, *example.tokens[:2])
+
+
+def test_the_symbol_to_recall_is_never_shown_again() -> None:
+    rows = diagnostic(Recall, 60, symbols=3)
+    assert {row[0] for row in rows} == {*"abc"}
+    assert {token for row in rows for token in row[1:]} == {*"defghijklmnopqrstuvwxyz"}
+
+
+@pytest.mark.parametrize("symbols", [1, 26])
+def test_symbols_are_at_least_two_and_leave_a_letter(symbols: int) -> None:
+    for kind, given in ((Recall, {}), (Copy, {"repeated": 1})):
+        with pytest.raises(InputError, match=rf"^data\.symbols={symbols}: must be from 2 to 25\.$"):
+            diagnostic(kind, 30, symbols=symbols, **given)
+        assert diagnostic(kind, 30, 1, symbols=25, **given)
+
+
+def test_relevant_symbols_stand_in_the_second_and_the_sixth_tenth() -> None:
+    rows = diagnostic(TemporalOrder, 50)
+    places = [[place for place, token in enumerate(row) if token in "XY"] for row in rows]
+    assert {first for first, _ in places} == set(range(5, 10)) and {second for _, second in places} == set(
+        range(25, 30)
+    )
+    assert {(row[0], row[-1]) for row in rows} == {("E", "B")}
+    others = {token for row in rows for token in row[1:-1]} - {"X", "Y"}
+    assert others == {*"abcd"}
+    assert {tuple(token for token in row if token in "XY") for row in rows} == {(x, y) for x in "XY" for y in "XY"}
+
+
+def test_permutations_of_two_to_six_elements() -> None:
+    assert {token for row in diagnostic(Permutations, 50, elements=2, swaps=False) for token in row} == {"12", "21"}
+    swaps = {token for row in diagnostic(Permutations, 50, elements=6, swaps=True) for token in row}
+    assert swaps == {"213456", "132456", "124356", "123546", "123465"}
+    for elements in (1, 7):
+        with pytest.raises(InputError, match=rf"^data\.elements={elements}: must be from 2 to 6\.$"):
+            diagnostic(Permutations, 5, elements=elements, swaps=True)
+
+
 @pytest.mark.parametrize("swaps", [True, False])
 def test_permutations_are_those_asked_for(examples: Callable, swaps: bool) -> None:
     tokens = {token for e in examples("permutations3", f"data.swaps={swaps}") for token in e.tokens}
@@ -220,6 +315,27 @@ def test_rows_of_ones_own_are_checked(composed: Callable, tmp_path: Path, row: d
     reader = build(composed("memory", "data=sequences", f"data.train={path}").data)
     with pytest.raises(InputError, match=re.escape(message)):
         reader.read_split("train")
+
+
+def test_sequences_of_ones_own_have_columns_and_mistakes_are_named_with_their_row(tmp_path: Path) -> None:
+    path = tmp_path / "train.csv"
+    path.write_text('in,out\na b,x\n"c  d",- y\ne f g,- -\n')
+    options = {"validation": None, "test": None, "tokens_column": "in", "targets_column": "out"}
+    with pytest.raises(InputError) as error:
+        FileSequences(train=str(path), **options).read_split("train")
+    advice = "give one target, for the last token, or one for every token, - where there is none."
+    assert str(error.value) == f"{path}:4: 2 targets for 3 tokens: {advice}"
+    path.write_text('a b,x\n"c  d",- y\n')
+    source = FileSequences(train=str(path), **options, columns=["in", "out"])
+    assert source.read_split("train") == [
+        MemorySequence("a b", ("", "x"), None, f"{path}:1"),
+        MemorySequence("c  d", ("", "y"), None, f"{path}:2"),
+    ]
+    for column, other in (("tokens", "targets"), ("targets", "tokens")):
+        wrong = {f"{column}_column": "gone", f"{other}_column": "in"}
+        reader = FileSequences(train=str(path), **options | wrong, columns=["in", "out"])
+        with pytest.raises(InputError, match=rf"there is no column 'gone'.*data\.{column}_column=NAME"):
+            reader.read_split("train")
 
 
 def test_targets_stand_at_the_last_or_at_every_token(composed: Callable, tmp_path: Path) -> None:
