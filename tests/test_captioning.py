@@ -2,11 +2,13 @@
 
 import io
 import json
+import pickle
 import sys
 import types
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +22,17 @@ from safetensors.numpy import save_file
 
 from analysis.comparison import references, row_correctness
 from data.backbone import BackboneCodec
-from data.captioning import Caption, CaptionedImage, CaptioningCodec, FeatureCodec, Images, PixelCodec, open_image
+from data.captioning import (
+    Caption,
+    CaptionedImage,
+    CaptioningCodec,
+    FeatureCodec,
+    ImageCodec,
+    Images,
+    PixelCodec,
+    load_features,
+    open_image,
+)
 from data.corpus import Corpus
 from data.errors import InputError
 from data.sources.hub import LoadedTable
@@ -39,6 +51,7 @@ from data.sources.scenes.__main__ import main as write_scenes
 from data.sources.scenes.generate import COLORS, SHAPES, UNSEEN
 from data.sources.tables import Row
 from data.tokenizers import WordTokenizer
+from data.translation import Hypothesis, Prediction
 from models.images import ConvolutionalImageEncoder, FeatureImageEncoder, Residual, WordDetector, layer
 from tasks import load
 from tasks.captioning.evaluation import CaptioningEvaluation, fact_scores, text_scores
@@ -295,6 +308,219 @@ def test_content_tells_images_and_captions_apart(tmp_path: Path) -> None:
     assert plain_image("a").content() != plain_image("a", shade=1).content()
     with_features = one._replace(array=np.ones((2, 3), np.float32))
     assert with_features.content() != with_features._replace(array=np.ones((3, 2), np.float32)).content()
+
+
+def test_the_content_of_an_image_is_what_its_bytes_are_not_how_they_lie(tmp_path: Path) -> None:
+    pixels = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
+    one = CaptionedImage(pixels, ("a", "b"))
+    digest, texts = one.content()
+    assert texts == ("a", "b") and one.stratum() is None
+    head = b"|u1 (2, 4, 3) "
+    assert digest == sha256(head + pixels.tobytes()).hexdigest()
+    assert CaptionedImage(np.asfortranarray(pixels), ("a", "b")).content() == one.content()
+    assert CaptionedImage(pixels.astype(np.int16), ("a", "b")).content() != one.content()
+    path = save_image(tmp_path / "a.png")
+    content = sha256(path.read_bytes()).hexdigest()
+    assert CaptionedImage(str(path), ()).content() == CaptionedImage(path.read_bytes(), ()).content() == (content, ())
+
+
+@pytest.mark.parametrize("size, refused", [(0, True), (1, False), (4096, False), (4097, True)])
+def test_the_size_of_images_has_bounds(size: int, refused: bool) -> None:
+    if not refused:
+        assert PixelCodec(size).shape == (size, size, 3) and PixelCodec(size).input_size == size
+        return
+    with pytest.raises(InputError) as error:
+        PixelCodec(size)
+    assert str(error.value) == f"codec.images.image_size={size}: give 1 to 4096 pixels."
+
+
+def test_images_are_cut_to_their_middle_and_resized_by_pillow(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (45, 70, 3)).astype(np.uint8)
+    codec = PixelCodec(6)
+    for given, box in ((pixels, (12, 0, 57, 45)), (pixels.swapaxes(0, 1).copy(), (0, 12, 45, 57))):
+        square = Image.fromarray(given).crop(box)
+        expected = square.resize((6, 6), Image.Resampling.BILINEAR, reducing_gap=3.0)
+        assert np.array_equal(codec.array(CaptionedImage(given, ())), np.asarray(expected))
+    known = np.ones((6, 6, 3), np.uint8)
+    assert codec.array(CaptionedImage("gone.png", (), known)) is known
+
+
+@pytest.mark.parametrize("images", [PixelCodec(3), FeatureCodec()])
+def test_a_line_names_a_file_and_a_blank_one_is_all_zeros(images: ImageCodec, tmp_path: Path) -> None:
+    if isinstance(images, FeatureCodec):
+        images.set_shape(2, 5)
+        np.save(tmp_path / "a", np.ones((2, 5), np.float32))
+    else:
+        Image.fromarray(np.ones((3, 3, 3), np.uint8)).save(tmp_path / "a.png")
+    (path,) = tmp_path.iterdir()
+    found, blank = images.example(f" {path} "), images.example(" ")
+    assert found.image == str(path) and found.array.all() and found.array.dtype == images.dtype
+    assert found.metadata == {"file": f" {path} "} and found.captions == blank.captions == ("",)
+    assert blank.image == "" and not blank.array.any()
+    assert blank.array.shape == found.array.shape == images.shape and blank.array.dtype == images.dtype
+
+
+def test_features_have_the_shape_of_the_first_training_image(tmp_path: Path) -> None:
+    first, other = (plain_image("a")._replace(array=np.ones((2, width), np.float32)) for width in (5, 4))
+    codec = FeatureCodec()
+    codec.fit([first, other])
+    assert codec.shape == (2, 5) and codec.input_size == 5 and codec.array(first) is first.array
+    message = "features of shape [2, 4], where the first training image has [2, 5]: compute those of all images in the "
+    for example, name in (
+        (other, "an image"),
+        (other._replace(metadata={"place": "t:1"}), "t:1"),
+        (other._replace(image="a.png"), "a.png"),
+    ):
+        with pytest.raises(InputError) as error:
+            codec.array(example)
+        assert str(error.value) == f"{name}: {message}same way."
+    np.save(tmp_path / "a.npy", other.array)
+    with pytest.raises(InputError) as error:
+        codec.read(str(tmp_path / "a.npy"))
+    assert str(error.value) == f"{tmp_path}/a.npy: {message}same way."
+    with pytest.raises(InputError) as error:
+        codec.fit([plain_image("a")])
+    advice = "this data set has no features: give them with data.features=PATH."
+    assert str(error.value) == f"images=features: {advice}"
+
+
+DAMAGED_SHAPES = ("3", "[2]", "[2, 3, 4]", "[0, 2]", "[2, 1000000]", "[2, true]", "[2, 3.0]")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [None, "[]", "{}", *(f'{{"shape": {shape}}}' for shape in DAMAGED_SHAPES)],
+)
+def test_a_damaged_shape_of_features_is_named(tmp_path: Path, content: str | None) -> None:
+    if content is not None:
+        (tmp_path / "features.json").write_text(content)
+    with pytest.raises(InputError) as error:
+        FeatureCodec().load(tmp_path)
+    path = tmp_path / "features.json"
+    assert str(error.value) == f"{path} is missing or damaged: it has no shape of features."
+    path.write_text('{"shape": [999999, 1]}')
+    codec = FeatureCodec()
+    codec.load(tmp_path)
+    assert codec.shape == (999_999, 1)
+    codec.save(tmp_path)
+    assert json.loads(path.read_text()) == {"shape": [999_999, 1]}
+    path.write_text("{")
+    with pytest.raises(InputError, match=r"/features\.json: not JSON"):
+        codec.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "array, message",
+    [
+        (
+            np.ones((1, 2, 3)),
+            "float64 [1, 2, 3] are not features: give floating-point numbers of the shape [positions, ",
+        ),
+        (np.float32(1), "float32 [] are not features: "),
+        (np.ones((0, 3)), "float64 [0, 3] are not features: "),
+        (np.ones(3, np.int32), "int32 [3] are not features: "),
+        (np.array([1, np.inf]), "features are NaN or infinite: compute them again."),
+        (np.array([1, np.nan]), "features are NaN or infinite: compute them again."),
+    ],
+    ids=str,
+)
+def test_arrays_that_are_no_features_are_refused(tmp_path: Path, array: np.ndarray, message: str) -> None:
+    path = tmp_path / "a.npy"
+    np.save(path, array)
+    with pytest.raises(InputError) as error:
+        load_features(path)
+    assert str(error.value).startswith(f"{path}: {message}")
+    np.save(path, np.ones(3))
+    assert load_features(path).shape == (1, 3)
+    for content in (b"", b"no array", pickle.dumps([1])):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=r"/a\.npy: not an array of NumPy \(.+\)\.$"):
+            load_features(path)
+    path.unlink()
+    with pytest.raises(InputError) as error:
+        load_features(path)
+    where = f"check the path (relative paths start at {Path.cwd()})."
+    assert str(error.value) == f"There is no image file {path}: {where}"
+
+
+def test_messages_on_images_name_the_example_and_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "text.jpg").write_text("no image")
+    long = tmp_path / ("y" * 200) / ("x" * 200)
+    for image, message in (
+        (str(tmp_path / "text.jpg"), f"{tmp_path}/text.jpg cannot be read as an image (unknown format)."),
+        (b"no image", "t:1 cannot be read as an image (unknown format)."),
+        (str(long), f"There is no image file {str(long)[:299]}…: check the path"),
+    ):
+        with pytest.raises(InputError) as error:
+            open_image(CaptionedImage(image, (), metadata={"place": "t:1"}))
+        assert str(error.value).startswith(message)
+    path = save_image(tmp_path / "a.png", (30, 20))
+    monkeypatch.setattr("data.captioning.MOST_PIXELS", 600)
+    assert open_image(CaptionedImage(str(path), ())).size == (30, 20)
+    monkeypatch.setattr("data.captioning.MOST_PIXELS", 599)
+    with pytest.raises(InputError) as error:
+        open_image(CaptionedImage(str(path), ()))
+    assert str(error.value) == f"{path}: 30 x 20 pixels are more than 599: resize the image."
+    monkeypatch.setattr("data.captioning.decoded", lambda source: 1 / 0)
+    with pytest.raises(InputError, match=r"/a\.png cannot be read as an image \(division by zero\)\.$"):
+        open_image(CaptionedImage(str(path), ()))
+
+
+def test_images_are_kept_in_memory_up_to_the_bound() -> None:
+    examples = [plain_image("a", shade=1), plain_image("b", shade=2)]
+    kept, read = (Images(PixelCodec(8), examples, most_bytes=most) for most in (384, 383))
+    assert kept.arrays is not None and read.arrays is None
+    assert kept[np.array([1])].max() == read[np.array([1])].max() == 2
+    known = [CaptionedImage("gone.png", (), np.ones((8, 8, 3), np.uint8))]
+    assert Images(PixelCodec(8), known, most_bytes=1)[np.array([0])].shape == (1, 8, 8, 3)
+
+
+def test_a_batch_has_images_captions_and_no_tokens() -> None:
+    examples = [plain_image("a b", "c", shade=1), plain_image("a", shade=2)]
+    codec = codec_of(examples)
+    encoded = codec.encode(examples)
+    batch = encoded.batch(np.array([1, 0]))
+    assert batch.tokens.shape == batch.mask.shape == (2, 0) and batch.mask.dtype == torch.bool
+    assert batch.tokens.dtype == torch.int64 and batch.rows.tolist() == [1, 0]
+    assert batch.images[:, 0, 0, 0].tolist() == [2, 1] and batch.images.dtype == torch.uint8
+    assert batch.target_mask.tolist() == [[True, True, False], [True, True, True]]
+    assert codec.language.vocabulary.decode(batch.targets[1].tolist()) == ["a", "b", "</s>"]
+    assert batch.num_tokens == 5 and batch.num_positions == 6
+    assert encoded.captions.lengths.tolist() == [3, 2, 2] and encoded.first.tolist() == [0, 2, 3]
+    assert encoded.num_cut == 0 and codec.sizes == {"input_size": 8, "vocab_size": 7}
+
+
+def test_captions_are_cut_to_the_smaller_bound() -> None:
+    examples = [plain_image("a b c d"), plain_image("a b", "a b c")]
+    codec = codec_of(examples, max_length=5)
+    assert codec.encode(examples).num_cut == 0
+    codec.limit_length(3)
+    encoded = codec.encode(examples)
+    assert codec.max_length == 3 and encoded.captions.lengths.tolist() == [3, 3, 3] and encoded.num_cut == 2
+    for length in (1, 0):
+        with pytest.raises(InputError) as error:
+            codec_of(examples, max_length=length)
+        assert str(error.value) == f"codec.max_length={length}: must be at least 2, or null for no limit."
+    assert codec_of(examples, max_length=2).encode(examples).captions.lengths.tolist() == [2, 2, 2]
+
+
+def test_predicted_ids_become_captions() -> None:
+    codec = codec_of([plain_image("a b c")])
+    ids = codec.language.vocabulary.encode("abc")
+    hypotheses = [Hypothesis(ids[:2], -1.0), Hypothesis(ids[:2], -2.0), Hypothesis(ids[2:], -3.0)]
+    (caption,) = codec.decode([Prediction([], hypotheses, [[0.5]])])
+    assert caption == Caption("a b", [("a b", -1.0), ("c", -3.0)], ["a", "b", "</s>"], [[0.5]])
+
+
+def test_several_captions_are_neighbours_in_their_list_and_each_is_the_first_equally_often() -> None:
+    examples = [plain_image(*"abcd")] * 60 + [plain_image("a")]
+    codec = codec_of(examples, captions_per_image=2)
+    drawn = codec.resample(codec.encode(examples), examples, 3)
+    places = drawn.chosen[:60] - drawn.first[:60, None]
+    assert ((places[:, 0] + 1) % 4 == places[:, 1]).all() and {*places[:, 0].tolist()} == {0, 1, 2, 3}
+    assert drawn.chosen[60].tolist() == [240, 240] and drawn.images is not None and drawn.num_cut == 0
+    assert not np.array_equal(drawn.chosen, codec.resample(drawn, examples, 4).chosen)
+    assert np.array_equal(drawn.chosen, codec.resample(drawn, examples, 3).chosen)
 
 
 @pytest.mark.parametrize("kind", ["pixels", "features"])

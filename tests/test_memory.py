@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from conftest import CONF, assert_learns, options
@@ -12,9 +13,18 @@ from omegaconf import OmegaConf
 
 from data.corpus import SPLITS, Corpus
 from data.errors import InputError
-from data.memory import BLANK, NO_TARGET, MemoryPrediction, MemorySequence, NumberCodec, SymbolCodec
+from data.memory import (
+    BLANK,
+    NO_TARGET,
+    EncodedSequences,
+    MemoryPrediction,
+    MemorySequence,
+    NumberCodec,
+    SymbolCodec,
+)
 from data.sources.diagnostics import Adding, Copy, Diagnostic, Parity, Permutations, Recall, TemporalOrder
 from data.sources.sequences import FileSequences
+from data.vocabulary import UNK
 from tasks import load
 from tasks.memory.baselines import label_baselines, number_baselines
 from tasks.memory.evaluation import LabelEvaluation, NumberEvaluation
@@ -353,6 +363,90 @@ def test_a_label_that_training_does_not_have_is_wrong_and_counted() -> None:
     assert codec.encode([other]).has_target.tolist() == [True, False]
     scores = evaluation.score([answered("a", "a")], [other])
     assert scores["accuracy"] == 0.5 and scores["unseen_labels"] == {"many": 1}
+
+
+def test_a_batch_of_symbols_has_every_target_in_its_place(tmp_path: Path) -> None:
+    rows = [MemorySequence("a b b", ("", BLANK, "x")), MemorySequence("", ("y",)), MemorySequence("b", ("",))]
+    codec = SymbolCodec()
+    codec.fit(rows)
+    encoded = codec.encode([*rows, MemorySequence("c a", ("z", "y"))])
+    assert encoded.lengths.tolist() == [3, 1, 1, 2] and encoded.num_cut == 0
+    batch = encoded.batch(np.array([3, 0]))
+    assert batch.rows.tolist() == [3, 0] and batch.mask.tolist() == [[True, True, False], [True] * 3]
+    assert codec.vocabulary.decode(batch.tokens[1].tolist()) == ["a", "b", "b"] and batch.tokens[0, 0] == UNK
+    assert batch.target_mask.tolist() == [[False, True, False], [False, True, True]]
+    assert codec.labels.decode(batch.targets[batch.target_mask].tolist()) == ["y", BLANK, "x"]
+    assert batch.targets.dtype == torch.int64 and not batch.values.any() and batch.values.dtype == torch.float32
+    assert not batch.tokens[~batch.mask].any() and not batch.targets[~batch.target_mask].any()
+    assert encoded.embedded.pad(np.array([3, 0]))[0].tolist() == batch.tokens.tolist()
+    assert codec.sizes == {"vocab_size": len(codec.vocabulary), "num_outputs": 3}
+    assert codec.vocabulary.decode(encoded.batch(np.array([1])).tokens[0].tolist()) == [""]
+    labels = codec.labels.encode(["y", "x"])
+    assert codec.decode([(labels, [0.5, 0.25])]) == [MemoryPrediction(("y", "x"), (0.5, 0.25))]
+    codec.save(tmp_path)
+    again = SymbolCodec()
+    again.load(tmp_path)
+    assert again.sizes == codec.sizes and same_batch(again.encode(rows), codec.encode(rows))
+
+
+def same_batch(one: EncodedSequences, other: EncodedSequences) -> bool:
+    rows = np.arange(len(one.lengths))
+    fields = ("tokens", "mask", "targets", "target_mask", "values")
+    return all(torch.equal(getattr(one.batch(rows), name), getattr(other.batch(rows), name)) for name in fields)
+
+
+def test_a_batch_of_numbers_has_their_values_and_marks(tmp_path: Path) -> None:
+    codec = NumberCodec()
+    rows = [MemorySequence("0.5 -2* x", ("", "1.5", "-3")), MemorySequence("1", ("0",))]
+    codec.fit(rows)
+    batch = codec.encode(rows).batch(np.array([0, 1]))
+    assert batch.values.tolist() == [[0.5, -2, 0], [1, 0, 0]]
+    assert codec.vocabulary.decode(batch.tokens[0].tolist()) == ["number", "number*", "x"]
+    assert batch.targets.tolist() == [[0, 1.5, -3], [0, 0, 0]] and batch.targets.dtype == torch.float32
+    assert batch.target_mask.tolist() == [[False, True, True], [True, False, False]]
+    assert codec.sizes == {"vocab_size": 7, "num_outputs": 1}
+    assert codec.decode([([0.5], [0.0])]) == [MemoryPrediction((0.5,), (0.0,))]
+    codec.save(tmp_path)
+    again = NumberCodec()
+    again.load(tmp_path)
+    assert again.sizes == codec.sizes
+
+
+@pytest.mark.parametrize(
+    "token, expected",
+    [
+        ("-123456.123456789*", ("number*", -123456.123456789)),
+        ("7", ("number", 7.0)),
+        ("1234567", ("1234567", 0.0)),
+        ("0.1234567891", ("0.1234567891", 0.0)),
+        ("7**", ("7**", 0.0)),
+        ("x7", ("x7", 0.0)),
+        ("1.", ("1.", 0.0)),
+    ],
+)
+def test_a_token_is_a_number_by_its_form(token: str, expected: tuple[str, float]) -> None:
+    assert NumberCodec().symbol(token) == expected
+
+
+def test_long_sequences_are_cut_where_asked_for_and_targets_with_them() -> None:
+    rows = [MemorySequence("a b c", ("x", "y", "z")), MemorySequence("a b", ("x", "y"))]
+    codec = SymbolCodec()
+    codec.fit(rows)
+    codec.limit_length(2)
+    encoded = codec.encode(rows)
+    assert encoded.lengths.tolist() == [2, 2] and encoded.num_cut == 1
+    assert codec.labels.decode(encoded.targets.tolist()) == ["x", "y", "x", "y"]
+    assert codec.unlabelled("a  b").targets == ("", "") and codec.unlabelled(" ") == MemorySequence(" ", ("",))
+    assert rows[0].content() == ("a b c", ("x", "y", "z")) and rows[0].stratum() is None
+
+
+@pytest.mark.parametrize("target", ["nan", "inf", "-inf", "1,5", "y" * 99])
+def test_targets_that_are_no_finite_numbers_are_refused(target: str) -> None:
+    with pytest.raises(InputError) as error:
+        NumberCodec().targets(MemorySequence("1", (target,), place="a:1"), [target])
+    echoed = target if len(target) < 80 else f"{target[:79]}…"
+    message = f"a:1: the target '{echoed}' is not a number: correct it, or use readout=labels."
+    assert str(error.value) == message
 
 
 def test_a_target_that_is_no_number_is_named() -> None:
