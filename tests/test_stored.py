@@ -1,10 +1,13 @@
 """Rows and ids in files (``data_cache``): the same bits with and without, nothing read twice, damage found."""
 
 import csv
+import hashlib
 import json
 import logging
+import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +19,13 @@ from omegaconf import DictConfig, open_dict
 
 import data.tokenizers
 from data import cache as caching
+from data.batch import Ragged
 from data.cache import CorpusCache
 from data.classification import LabelledText
 from data.corpus import Corpus, hold_out, sample_rows
 from data.errors import InputError
 from data.memory import MemorySequence
-from data.stored import StoredRows, write_rows
+from data.stored import StoredRows, read_encoded, write_encoded, write_rows
 from data.tagging import TaggedSentence
 from data.tokenizers import SentencePieceTokenizer
 from data.translation import SentencePair
@@ -284,6 +288,122 @@ def test_rows_in_a_file_are_a_sequence(tmp_path: Path, monkeypatch: pytest.Monke
     assert all(isinstance(part, StoredRows) for part in parts)
     assert [list(part) for part in parts] == [list(part) for part in expected]
     assert list(sample_rows(parts[0], 10, seed=7)) == list(sample_rows(expected[0], 10, seed=7))
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """What a codec may give: flat rows, an array and a number."""
+
+    rows: Ragged
+    array: np.ndarray
+    number: int
+
+
+def test_encoded_rows_arrays_and_numbers_are_read_back_mapped(tmp_path: Path) -> None:
+    mixed = Mixed(Ragged.of([[1, 2], [], [3]]), np.array([[0.5], [1.5]], dtype=np.float32), 7)
+    write_encoded(tmp_path, mixed)
+    found = read_encoded(tmp_path, Mixed)
+    assert same(mixed, found) and type(found.rows) is Ragged
+    for array in (found.array, found.rows.values, found.rows.offsets):
+        assert isinstance(array.base, np.memmap) and not array.flags.writeable
+    assert json.loads((tmp_path / "numbers.json").read_text()) == {"number": 7}
+
+
+def test_rows_are_compact_lines_in_utf_8(tmp_path: Path) -> None:
+    write_rows(tmp_path, [SentencePair("ü", "b"), SentencePair("", "c\n")])
+    assert (tmp_path / "rows.jsonl").read_bytes().decode() == '["ü","b"]\n["","c\\n"]\n'
+    offsets = np.load(tmp_path / "offsets.npy")
+    assert offsets.tolist() == [0, 11, 22] and offsets.dtype == np.int64
+    rows = StoredRows.open(tmp_path, SentencePair)
+    assert isinstance(rows.lines.base, np.memmap) and isinstance(rows.offsets.base, np.memmap)
+    picked = rows.select(np.array([1, 0, 1]))
+    assert [pair.target for pair in picked] == ["c\n", "b", "c\n"] and len(picked) == 3
+    assert picked.select(np.array([2]))[0] == rows[1] and type(picked) is StoredRows
+
+
+def test_entries_have_a_name_of_their_own_for_every_kind_and_part(tmp_path: Path) -> None:
+    cache = CorpusCache(tmp_path, "data", "codec")
+    names = [cache.path(kind, *parts).name for kind, *parts in (("rows", "a"), ("ids", "a"), ("ids", "a", ["b"]))]
+    assert all(re.fullmatch(r"(rows|ids)-[0-9a-f]{32}", name) for name in names)
+    digest = hashlib.sha256(b'["a", ["b"]]').hexdigest()
+    assert names[2] == f"ids-{digest[:32]}" and names[1] != names[2] and names[0][5:] == names[1][4:]
+    assert cache.path("ids", {"x": 1, "y": 2}) == cache.path("ids", {"y": 2, "x": 1})
+
+
+def test_a_computation_is_remembered_for_its_data_and_parts(tmp_path: Path, caplog: Any) -> None:
+    caplog.set_level(logging.INFO)
+    computed = []
+
+    def compute() -> dict[str, int]:
+        computed.append(1)
+        return {"value": len(computed)}
+
+    cache = CorpusCache(tmp_path / "new" / "folder", "data")
+    assert cache.remember("hashes", ["a"], compute) == cache.remember("hashes", ["a"], compute) == {"value": 1}
+    (entry,) = (tmp_path / "new" / "folder").glob("hashes-*")
+    said = [record.getMessage() for record in caplog.records if record.name == "data.cache"]
+    assert said == [f"hashes written to {entry}", f"hashes read from {entry}"]
+    assert cache.remember("hashes", ["b"], compute) == {"value": 2}
+    assert cache.remember("other", ["a"], compute) == {"value": 3}
+    assert CorpusCache(tmp_path / "new" / "folder", "changed").remember("hashes", ["a"], compute) == {"value": 4}
+    assert json.loads((entry / "manifest.json").read_text())["files"] == {
+        "value.json": hashlib.sha256((entry / "value.json").read_bytes()).hexdigest()
+    }
+    for damage in ("null", "[]", "{}", "{", "[" * 100_000):
+        (entry / "manifest.json").write_text(damage)
+        caplog.clear()
+        assert cache.remember("hashes", ["a"], compute)["value"] == len(computed)
+        assert f"{entry} is damaged and is rebuilt" in caplog.text
+
+
+def test_a_cache_that_cannot_be_written_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    advice = "give another folder, make room, or set data_cache=null."
+    for error, reason in (
+        (OSError(28, "No space left"), "No space left"),
+        (OSError("the disk is gone."), "the disk is gone"),
+    ):
+        monkeypatch.setattr(caching, "write_json", lambda *_, error=error: throw(error))
+        with pytest.raises(InputError) as raised:
+            CorpusCache(tmp_path, "data").remember("hashes", [], dict)
+        assert str(raised.value) == f"data_cache={tmp_path} cannot be written ({reason}): {advice}"
+        assert not [path for path in tmp_path.iterdir() if path.is_dir()]
+
+
+def throw(error: Exception) -> None:
+    raise error
+
+
+class Reader:
+    """A reader of numbers as pairs, which leaves a note for every split that it reads."""
+
+    example_type = SentencePair
+
+    def __init__(self) -> None:
+        self.notes: list[str] = ["before"]
+        self.read: list[str] = []
+
+    def iterate_split(self, split: str) -> Iterator[SentencePair] | None:
+        if split == "test":
+            return None
+        self.read.append(split)
+        return self.rows(split)
+
+    def rows(self, split: str) -> Iterator[SentencePair]:
+        yield SentencePair(split, "x")
+        self.notes.append(f"{split} was read")
+
+
+def test_notes_of_a_split_are_kept_with_its_rows(tmp_path: Path, caplog: Any) -> None:
+    caplog.set_level(logging.INFO)
+    cache = CorpusCache(tmp_path, "data")
+    for _ in range(2):
+        reader = Reader()
+        assert list(cache.read_split(reader, "train")) == [("train", "x")]
+        assert list(cache.read_split(reader, "validation")) == [("validation", "x")]
+        assert reader.notes == ["before", "train was read", "validation was read"]
+        assert cache.read_split(reader, "test") is None
+    assert reader.read == [] and len(list(tmp_path.glob("rows-*"))) == 2
+    assert "train examples written to" in caplog.text and "validation examples read from" in caplog.text
 
 
 def test_the_cache_is_part_of_no_experiment(config: Callable[..., DictConfig]) -> None:

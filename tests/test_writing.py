@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from data.writing import write_json, write_json_lines, write_text, write_with
+from data.writing import is_stream, write_json, write_json_lines, write_text, write_with
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
@@ -73,6 +73,72 @@ def test_json_has_no_nan_or_infinity(tmp_path: Path, write, number: float) -> No
     with pytest.raises(ValueError, match="not JSON compliant"):
         write(tmp_path / "a.json", {"score": number})
     assert not list(tmp_path.iterdir())
+
+
+def test_json_is_indented_or_an_object_per_line_in_plain_utf_8(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", {"ü": [1, "中"]})
+    assert (tmp_path / "a.json").read_bytes().decode() == '{\n  "ü": [\n    1,\n    "中"\n  ]\n}\n'
+    write_json_lines(tmp_path / "a.jsonl", ({"ü": number} for number in range(2)))
+    assert (tmp_path / "a.jsonl").read_bytes().decode() == '{"ü": 0}\n{"ü": 1}\n'
+
+
+def test_the_temporary_file_is_a_hidden_one_beside_the_file_with_its_suffix(tmp_path: Path) -> None:
+    seen = []
+
+    def write(temporary: Path) -> None:
+        seen.append(temporary)
+        temporary.write_text("new")
+
+    write_with(tmp_path / "a.tar.gz", write)
+    (temporary,) = seen
+    assert temporary.parent == tmp_path and temporary.name.startswith(".a.tar.") and temporary.suffix == ".gz"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.tar.gz"]
+
+
+def test_what_is_written_into_a_stream_keeps_its_suffix_and_its_bytes(tmp_path: Path) -> None:
+    link, seen = tmp_path / "out.npy", []
+    link.symlink_to("/dev/null")
+
+    def write(temporary: Path) -> None:
+        seen.append(temporary)
+        temporary.write_bytes(b"\x00\xff")
+
+    write_with(link, write)
+    assert link.is_symlink() and seen[0].suffix == ".npy" and not seen[0].exists()
+    fifo, received = tmp_path / "fifo.npy", []
+    os.mkfifo(fifo)
+    reader = threading.Thread(target=lambda: received.append(fifo.read_bytes()), daemon=True)
+    reader.start()
+    write_with(fifo, write)
+    reader.join(timeout=10)
+    assert received == [b"\x00\xff"]
+
+
+def test_an_error_of_the_system_names_the_file_that_was_to_be_written(tmp_path: Path) -> None:
+    def fill(temporary: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left") as error:
+        write_with(tmp_path / "a.txt", fill)
+    assert (error.value.errno, error.value.filename) == (28, str(tmp_path / "a.txt"))
+
+
+@pytest.mark.parametrize("kind", ["file", "nothing", "link", "device", "fifo", "folder", "descriptor"])
+def test_only_what_is_no_regular_file_is_a_stream(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "a"
+    if kind == "file":
+        path.write_text("")
+    elif kind == "link":
+        (tmp_path / "b").write_text("")
+        path.symlink_to(tmp_path / "b")
+    elif kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "descriptor":
+        path.symlink_to("/proc/self/fd/99")  # of a process: also where nothing is there any more
+    path = Path("/dev/null") if kind == "device" else path
+    assert is_stream(path) is (kind in ("device", "fifo", "folder", "descriptor"))
 
 
 def test_a_name_of_the_greatest_length_is_written(tmp_path: Path) -> None:
