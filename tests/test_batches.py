@@ -134,6 +134,27 @@ def test_batches_move_to_a_device_and_count_their_tokens() -> None:
     assert pairs.num_tokens == 8 and pairs.num_positions == 12
 
 
+def test_rows_are_one_flat_array_of_small_numbers() -> None:
+    rows = Ragged.of(iter([[5, 6], [], [7]]))
+    assert rows.values.tolist() == [5, 6, 7] and rows.offsets.tolist() == [0, 2, 2, 3]
+    assert (rows.values.dtype, rows.offsets.dtype) == (np.int32, np.int64)
+    assert len(rows) == 3 and rows.lengths.tolist() == [2, 0, 1]
+    ids, mask = rows.pad(np.array([2, 1, 0, 2]))
+    assert ids.tolist() == [[7, 0], [0, 0], [5, 6], [7, 0]] and ids.dtype == torch.int64
+    assert mask.tolist() == [[True, False], [False, False], [True, True], [True, False]]
+    for chosen in (np.array([1]), np.array([], dtype=np.int64)):
+        ids, mask = rows.pad(chosen)
+        assert ids.shape == mask.shape == (len(chosen), 1) and not mask.any() and not ids.any()
+
+
+def test_every_tensor_of_a_batch_moves_and_its_rows_stay() -> None:
+    batch = Letters().encode([LabelledText("abc", "x"), LabelledText("d", "x")]).batch(np.array([1, 0]))
+    moved = batch.to(torch.device("meta"))
+    assert type(moved) is type(batch) and moved.rows is batch.rows
+    for name in ("tokens", "mask", "targets", "target_mask"):
+        assert getattr(moved, name).device.type == "meta" and getattr(moved, name).shape == getattr(batch, name).shape
+
+
 def test_rows_of_two_sides_fill_batches_on_both() -> None:
     generator = np.random.default_rng(0)
     source = generator.integers(1, 40, size=3000)

@@ -757,6 +757,8 @@ def test_features_are_found_by_the_name_of_the_image_in_several_ways(tmp_path: P
     assert features_in_file({"b/x": arrays["b/x"]}, Path("f"), "b/x.jpg", "t:1")[0, 0] == 0
     look_up = feature_reader(str(tmp_path / "f.safetensors"))
     assert look_up("b/x.jpg", "t:1")[0, 0] == 1
+    with pytest.raises(InputError, match=r"^f, x: int64 \[2\] are not features"):
+        features_in_file({"x": np.ones(2, np.int64)}, Path("f"), "x", "t:1")
     with pytest.raises(InputError) as error:
         look_up("y.jpg", "t:1")
     advice = "compute them, or leave the row out."
@@ -776,16 +778,17 @@ def test_features_are_found_by_the_name_of_the_image_in_several_ways(tmp_path: P
 @pytest.mark.parametrize("name", ["gone.safetensors", "here.npz", "x" * 400])
 def test_features_are_a_folder_or_a_file_of_arrays(tmp_path: Path, name: str) -> None:
     (tmp_path / "here.npz").write_text("")
-    with pytest.raises(
-        InputError, match=r"^data\.features=.*: give a folder of \.npy files, or a \.safetensors file\.$"
-    ):
-        feature_reader(f"{tmp_path}/{name}")
+    source = f"{tmp_path}/{name}"
+    with pytest.raises(InputError) as error:
+        feature_reader(source)
+    echoed = source if len(source) <= 300 else f"{source[:299]}…"
+    assert str(error.value) == f"data.features={echoed}: give a folder of .npy files, or a .safetensors file."
 
 
 def test_a_damaged_file_of_features_is_named(tmp_path: Path) -> None:
     (tmp_path / "f.safetensors").write_bytes(b"\x08" + bytes(7) + b"no JSON!")
     with pytest.raises(
-        InputError, match=r"/f\.safetensors is damaged or has numbers that NumPy cannot read \(\S.*\)\.$"
+        InputError, match=r"/f\.safetensors is damaged or has numbers that NumPy cannot read \((?!None).+\)\.$"
     ):
         feature_reader(str(tmp_path / "f.safetensors"))
 
@@ -865,6 +868,7 @@ def test_names_that_no_file_can_have_are_refused(tmp_path: Path, name: str, pixe
         with pytest.raises(InputError) as error:
             reader(table, features=source).read_split("train")
         assert str(error.value).startswith(f"{tmp_path}/t.csv:2: {message.format(tmp_path)}")
+        assert f"{tmp_path / name}"[:299] + "…: " in str(error.value) or name == "."
 
 
 def png(color: str) -> bytes:
@@ -913,6 +917,17 @@ def test_a_column_without_images_is_named(tmp_path: Path) -> None:
     options = {"name": None, "repository": None, "revision": None, "path": str(tmp_path)}
     with pytest.raises(InputError, match="row 2: there is no image in column 'y': set"):
         HubImages(**options, image_column="y", caption_columns=["x"]).read_split("train")
+
+
+@pytest.mark.parametrize("option", ["image_column", "caption_columns"])
+def test_a_column_that_a_hub_data_set_does_not_have_is_named_with_its_option(tmp_path: Path, option: str) -> None:
+    table, _ = hub_table("columns")
+    table.to_parquet(tmp_path / "train-00000-of-00001.parquet")
+    options = {"name": None, "repository": None, "revision": None, "path": str(tmp_path)}
+    columns = {"image_column": "image", "caption_columns": ["x"]}
+    columns[option] = "gone" if option == "image_column" else ["gone"]
+    with pytest.raises(InputError, match=rf"there is no column 'gone'; .* data\.{option}=NAME\.$"):
+        HubImages(**options, **columns).read_split("train")
 
 
 def features_of(tmp_path: Path, kind: str, arrays: dict[str, np.ndarray]) -> str:

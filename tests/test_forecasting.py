@@ -331,6 +331,7 @@ def test_parts_of_all_series_begin_at_the_same_time() -> None:
         [(32, 40), (7, 15)],
     ]
     assert [window.series.name for window in reader.read_split("validation")].count("late") == 5
+    assert reader.notes == []
     assert reader.read_split("train") and reader.notes == [
         "2 series, split by time: validation from 2002-01-01, test from 2002-09-01; 2 steps are forecast from every "
         "origin."
@@ -386,6 +387,12 @@ def test_options_of_windows_have_bounds(changes: dict, message: str) -> None:
             "a longer series.",
         ),
         (
+            [series_of(np.arange(40))],
+            {"horizon": 9, "split": "validation"},
+            "data.horizon=9 is longer than the validation part of 'given', which has 8 steps: lower data.horizon, or "
+            "give a longer series.",
+        ),
+        (
             [series_of(np.full(40, 3.0))],
             {},
             "Series 'a' is constant in column 'c0' in its training part (every value is 3): remove it, as there is "
@@ -394,9 +401,11 @@ def test_options_of_windows_have_bounds(changes: dict, message: str) -> None:
     ],
 )
 def test_series_without_windows_are_refused(series: list[Series], changes: dict, message: str) -> None:
+    split = changes.pop("split", "train")
     with pytest.raises(InputError) as error:
-        given(*series, **changes).read_split("train")
+        given(*series, **changes).read_split(split)
     assert str(error.value) == message
+    assert given(series_of([1, 2])).parts("validation") == [(1, 2)]
 
 
 def test_files_of_all_parts_are_named_and_bounds_are_their_first_times(table: Callable, tmp_path: Path) -> None:

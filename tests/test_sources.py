@@ -8,8 +8,10 @@ import os
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import pyarrow
 import pytest
+import torch
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 from hypothesis import given
 from hypothesis import strategies as st
@@ -803,6 +805,61 @@ def test_a_sentencepiece_model_is_saved_and_read_back(tmp_path: Path) -> None:
 @given(st.text(st.characters(max_codepoint=127)))
 def test_both_patterns_split_ascii_alike(text: str) -> None:
     assert ASCII_WORD.findall(text) == WORD.findall(text)
+
+
+def test_a_batch_of_texts_has_ids_labels_and_all_targets_count() -> None:
+    one = codec(min_count=2, vocab_size=9)
+    one.fit([LabelledText("b a b", "y"), LabelledText("a b c", "x")])
+    assert one.vocabulary.symbols[4:] == ["b", "a"] and one.labels.symbols == ["x", "y"]
+    assert one.sizes == {"vocab_size": 6, "num_labels": 2}
+    assert one.notes == ["The vocabulary has 6 symbols: the training text does not fill codec.vocab_size=9."]
+    encoded = one.encode([LabelledText("a c", "y"), LabelledText(" ", "x"), LabelledText("b", "y")])
+    batch = encoded.batch(np.array([2, 0, 1]))
+    assert batch.rows.tolist() == [2, 0, 1] and batch.targets.tolist() == [1, 1, 0]
+    assert batch.tokens.tolist() == [[4, 0], [5, UNK], [UNK, 0]] and batch.target_mask.tolist() == [True] * 3
+    assert (batch.targets.dtype, batch.target_mask.dtype) == (torch.int64, torch.bool)
+    assert encoded.num_cut == 0 and encoded.embedded is encoded.tokens and encoded.lengths.tolist() == [2, 1, 1]
+    assert one.encode_text(" ") == [UNK]
+
+
+def test_probabilities_become_labels_with_the_probability_of_each(tmp_path: Path) -> None:
+    one = codec()
+    one.fit([LabelledText("a", "x"), LabelledText("b", "y")])
+    first, second = one.decode([[0.25, 0.75], [0.5, 0.5]])
+    assert first == ("y", {"x": 0.25, "y": 0.75}) and second.label == "x"
+    assert type(first.probabilities["x"]) is float and one.unlabelled("a b") == LabelledText("a b", "x")
+    one.save(tmp_path)
+    again = codec()
+    again.load(tmp_path)
+    assert again.sizes == one.sizes and again.encode_text("b") == one.encode_text("b")
+    assert again.labels.symbols == ["x", "y"] and LabelledText("a", "x").stratum() == "x"
+
+
+@pytest.mark.parametrize(
+    "given, message",
+    [
+        ({"keep": "k" * 99}, f"codec.keep is 'start', 'end' or 'both', not '{'k' * 79}…'."),
+        ({"max_length": 0}, "codec.max_length=0: must be at least 1, or null for no limit."),
+    ],
+)
+def test_options_of_the_codec_of_texts_are_checked(given: dict, message: str) -> None:
+    with pytest.raises(InputError) as error:
+        codec(**given)
+    assert str(error.value) == message
+    one = codec(max_length=1)
+    one.fit([LabelledText("a b", "x")])
+    assert one.encode([LabelledText("a", "x"), LabelledText("a b", "x")]).num_cut == 1
+
+
+def test_an_unknown_label_is_refused_with_those_of_training() -> None:
+    one = codec()
+    one.fit([LabelledText("a", "x" * 50), LabelledText("b", "y" * 50)])
+    with pytest.raises(InputError) as error:
+        one.encode([LabelledText("a", "z" * 99, place="t:1")])
+    assert str(error.value) == (
+        f"t:1: the label '{'z' * 79}…' does not occur in the training split, whose labels are "
+        f"{('x' * 50 + ', ' + 'y' * 50)[:79]}…: correct the row, or add training examples with that label."
+    )
 
 
 @pytest.mark.parametrize("keep, left", [("start", "a b c"), ("end", "c d e"), ("both", "a d e")])

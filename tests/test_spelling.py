@@ -11,9 +11,10 @@ from omegaconf import DictConfig
 
 from data.classification import ClassificationCodec, LabelledText
 from data.errors import InputError
+from data.spelling import Spelling
 from data.stored import read_encoded, write_encoded
 from data.tokenizers import WordTokenizer
-from data.vocabulary import PAD, UNK
+from data.vocabulary import BOS, EOS, PAD, UNK
 from tasks import load
 from training.build import build
 
@@ -43,6 +44,29 @@ def test_a_batch_has_the_characters_of_every_kept_word(codec: ClassificationCode
     assert len(batch.characters) == len({word for words in kept for word in words}) + 1  # each once, and padding
     assert not batch.character_mask[batch.word_types[2, 1]].any()
     assert encoded.embedded.pad(np.arange(1, 2))[0].tolist() == batch.tokens[1:2].tolist()
+
+
+@pytest.mark.parametrize("most, kept", [(1, "a"), (2, "af"), (3, "abf"), (5, "abcef"), (6, "abcdef"), (7, "abcdef")])
+def test_long_words_keep_their_ends_and_one_more_at_the_start(most: int, kept: str) -> None:
+    spelling = Spelling(most)
+    spelling.fit(["abcdef", "fedcba"])
+    ids = spelling.encode("abcdef")
+    assert (ids[0], ids[-1]) == (BOS, EOS) and "".join(spelling.characters.decode(ids[1:-1])) == kept
+    rows = spelling.encode_all(["abcdef", "a"])
+    assert rows.lengths.tolist() == [0, len(kept) + 2, 3]
+    with pytest.raises(InputError) as error:
+        Spelling(1 - most)
+    assert str(error.value) == f"codec.max_characters is at least 1, not {1 - most}."
+
+
+def test_characters_count_once_per_word_and_are_saved(tmp_path: Path) -> None:
+    spelling = Spelling(9)
+    spelling.fit(["aab", "cca", "dc"])
+    assert sorted(spelling.characters.symbols[4:]) == ["a", "c"]
+    spelling.save(tmp_path)
+    again = Spelling(9)
+    again.load(tmp_path)
+    assert again.encode("abc") == spelling.encode("abc") and (tmp_path / "characters.json").is_file()
 
 
 def test_ids_and_characters_are_stored(codec: ClassificationCodec, tmp_path: Path) -> None:

@@ -149,6 +149,59 @@ def test_long_training_sentences_are_cut_and_others_are_not() -> None:
         TaggingCodec(True, 1, None, 6, max_length=0)
 
 
+def test_a_sentence_without_tags_is_written_with_the_tags_of_a_model() -> None:
+    plain = TaggedSentence.untagged(["a", "b"], "xpos")
+    assert plain == (("a", "b"), ("_", "_"), "xpos", None) and plain.stratum() is None
+    assert [line.split("\t")[4] for line in plain.conllu(["X", "Y"]).strip().split("\n")[1:]] == ["X", "Y"]
+    raw = conllu.format_sentence(["a", "b"], upos=["N", "V"]).replace("# text", "# kept")
+    written = TaggedSentence.untagged(["a", "b"], raw=raw).conllu(["X", "Y"])
+    assert written == raw.replace("\tN\t", "\tX\t").replace("\tV\t", "\tY\t") and "# kept" in written
+
+
+def test_what_a_tagger_has_learned_is_saved(codec: TaggingCodec, tmp_path: Path) -> None:
+    codec.save(tmp_path)
+    again = TaggingCodec(lowercase=True, min_count=1, vocab_size=None, max_characters=6)
+    again.load(tmp_path)
+    assert again.sizes == codec.sizes == {"vocab_size": len(codec.vocabulary), "num_characters": 16, "num_tags": 6}
+    assert again.tags.symbols == codec.tags.symbols == ["DET", "NOUN", "NUM", "PROPN", "PUNCT", "VERB"]
+    assert again.word_id("dog") == codec.word_id("Dog") != UNK
+    assert again.spelling.encode("dog") == codec.spelling.encode("dog")
+    assert codec.unlabelled(" Ann  sees ") == TaggedSentence(("Ann", "sees"), ("_", "_"))
+
+
+def test_counts_of_words_add_up_where_case_is_folded() -> None:
+    codec = TaggingCodec(lowercase=True, min_count=2, vocab_size=None, max_characters=6)
+    codec.fit([TaggedSentence(("The", "the", "the", "a"), ("X",) * 4)])
+    assert codec.counts[codec.word_id("THE")] == 3 and codec.counts.dtype == np.float32
+    assert codec.counts[UNK] == 1 and codec.counts[PAD] == 0
+    batch = codec.encode([TaggedSentence(("The", "new"), ("X", "X")), TaggedSentence(("a",), ("Z",))]).batch(
+        np.arange(2)
+    )
+    assert batch.counts.tolist() == [[3, 1], [1, 0]] and batch.targets.tolist() == [[0, 0], [0, 0]]
+    assert batch.target_mask.tolist() == [[True, True], [False, False]]
+
+
+def test_a_vocabulary_that_words_do_not_fill_is_noted() -> None:
+    codec = TaggingCodec(lowercase=True, min_count=1, vocab_size=99, max_characters=6)
+    codec.fit([sentence(1)])
+    (note,) = codec.notes
+    assert note.startswith("The vocabulary has") and "codec.vocab_size=99" in note
+    small = TaggingCodec(lowercase=True, min_count=1, vocab_size=6, max_characters=6)
+    small.fit([sentence(1), sentence(2)])
+    assert len(small.vocabulary) == 6 and list(small.notes) == []
+
+
+def test_training_sentences_of_the_greatest_length_are_whole() -> None:
+    codec = TaggingCodec(True, 1, None, max_characters=1, max_length=1)
+    examples = [TaggedSentence(("a",), ("X",)), TaggedSentence(("a", "b"), ("X", "Y"))]
+    codec.fit(examples)
+    encoded = codec.encode_training(examples)
+    assert encoded.num_cut == 1 and encoded.lengths.tolist() == [1, 1] and encoded.targets.lengths.tolist() == [1, 1]
+    with pytest.raises(InputError) as error:
+        TaggingCodec(True, 1, None, 6, max_length=0)
+    assert str(error.value) == "codec.max_length=0: must be at least 1, or null for no limit."
+
+
 COLUMNS = """-DOCSTART- -X- O O
 
 EU NNP I-NP I-ORG

@@ -5,8 +5,10 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from data.corpus import Corpus, DatasetReader
 from data.errors import InputError
-from data.tokenizers import CharacterTokenizer, SentencePieceTokenizer
+from data.tokenizers import CharacterTokenizer, SentencePieceTokenizer, WordTokenizer
 from data.translation import Hypothesis, Prediction, SentencePair, Translation, TranslationCodec
 from data.vocabulary import EOS
 from tasks.translation.evaluation import TranslationEvaluation
@@ -186,6 +188,90 @@ def test_long_sides_are_cut_and_counted(joint: bool) -> None:
     assert one.target.decode_text(encoded.target.values[:4].tolist()) == "abcd"
     with pytest.raises(InputError, match=r"codec\.max_length=1: must be at least 2"):
         TranslationCodec(CharacterTokenizer(lowercase=False), joint, None, -1, max_length=1)
+
+
+def words_codec(**given: Any) -> TranslationCodec:
+    options = {"joint": False, "sampling_alpha": None, "sampling_nbest": -1} | given
+    made = TranslationCodec(WordTokenizer(lowercase=True, pretokenized=True), **options)
+    made.fit([SentencePair("a b c", "x y")])
+    return made
+
+
+def test_a_batch_has_both_sides_and_their_ends() -> None:
+    one = words_codec()
+    encoded = one.encode([SentencePair("a c", "y"), SentencePair("", "x y z")])
+    batch = encoded.batch(np.array([1, 0]))
+    sides = ((one.source, batch.tokens, batch.mask), (one.target, batch.targets, batch.target_mask))
+    texts = [
+        [language.vocabulary.decode(ids[keep].tolist()) for ids, keep in zip(*side, strict=True)]
+        for language, *side in sides
+    ]
+    assert texts == [[["</s>"], ["a", "c", "</s>"]], [["x", "y", "<unk>", "</s>"], ["y", "</s>"]]]
+    assert batch.rows.tolist() == [1, 0] and encoded.lengths.tolist() == [[3, 2], [1, 4]]
+    assert encoded.embedded is encoded.source and encoded.num_cut == 0
+    assert one.sizes == {"source_vocab_size": 7, "target_vocab_size": 6}
+    assert one.unlabelled("a b") == ("a b", "") and SentencePair("a", "b").stratum() is None
+
+
+def test_languages_share_their_pieces_or_have_their_own(tmp_path: Path) -> None:
+    joint, apart = words_codec(joint=True), words_codec()
+    assert joint.source.vocabulary.symbols[4:] == [*"abcxy"] and joint.source is joint.target
+    assert apart.source.vocabulary.symbols[4:] == [*"abc"] and apart.target.vocabulary.symbols[4:] == [*"xy"]
+    assert apart.source.tokenizer is not apart.target.tokenizer
+    for one, folders in ((joint, {"pieces"}), (apart, {"source_pieces", "target_pieces"})):
+        folder = tmp_path / str(len(folders))
+        folder.mkdir()
+        for _ in range(2):  # also over what is there
+            one.save(folder)
+        assert {path.name for path in folder.iterdir()} == folders
+        again = TranslationCodec(WordTokenizer(True, True), len(folders) == 1, None, -1)
+        again.load(folder)
+        assert again.sizes == one.sizes and again.target.vocabulary.symbols == one.target.vocabulary.symbols
+
+
+def test_equal_texts_of_hypotheses_are_one_with_the_best_score() -> None:
+    one = words_codec()
+    x, y = one.target.vocabulary.encode("xy")
+    nbest = [Hypothesis([x, y], -1.0), Hypothesis([y], -2.0), Hypothesis([x, y], -3.0)]
+    prediction = Prediction(one.source.encode_text("a c"), nbest, [[0.5, 0.25]])
+    assert one.decode([prediction]) == [
+        Translation("x y", [("x y", -1.0), ("y", -2.0)], ["a", "c", "</s>"], ["x", "y", "</s>"], [[0.5, 0.25]])
+    ]
+    assert one.source.decode_text([]) == ""
+
+
+def test_sides_are_cut_to_the_smaller_bound() -> None:
+    pairs = [SentencePair("a b c", "x y"), SentencePair("a", "x y y y"), SentencePair("a b", "x")]
+    one = words_codec(max_length=4)
+    assert one.encode(pairs).num_cut == 1 and one.encode(pairs).lengths.tolist() == [[4, 3], [2, 4], [3, 2]]
+    one = words_codec(joint=True)
+    assert one.encode(pairs).num_cut == 0
+    one.limit_length(3)
+    encoded = one.encode(pairs)
+    assert one.max_length == 3 and encoded.num_cut == 2 and encoded.lengths.tolist() == [[3, 3], [2, 3], [3, 2]]
+    assert one.source.encode_text("a b c")[-1] == EOS
+    for length in (1, 0):
+        with pytest.raises(InputError) as error:
+            words_codec(max_length=length)
+        assert str(error.value) == f"codec.max_length={length}: must be at least 2, or null for no limit."
+    assert words_codec(max_length=2).encode(pairs).lengths.tolist() == [[2, 2], [2, 2], [2, 2]]
+
+
+def test_samples_are_asked_for_with_the_options_and_a_seed_of_each_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def sample(self: WordTokenizer, texts: Any, alpha: float, nbest: int, seed: int) -> Iterator[list[str]]:
+        asked.append((list(texts), alpha, nbest, seed))
+        return iter([["b"]])
+
+    monkeypatch.setattr(WordTokenizer, "sample", sample)
+    pairs = [SentencePair("a b", "x")]
+    one = words_codec(sampling_alpha=0.25, sampling_nbest=7)
+    encoded = replace(one.encode(pairs), num_cut=5)
+    found = one.resample(encoded, pairs, 3)
+    assert asked == [(["a b"], 0.25, 7, 3), (["x"], 0.25, 7, 4)]
+    assert one.source.vocabulary.decode(found.source.values) == ["b", "</s>"] and found.num_cut == 5
+    assert one.target.vocabulary.decode(found.target.values) == ["<unk>", "</s>"]
 
 
 def test_only_subwords_can_be_sampled() -> None:

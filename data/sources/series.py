@@ -56,7 +56,7 @@ class SeriesReader(DatasetReader[Window]):
             raise InputError(f"data.horizon={self.horizon}: must be auto, or at least 1.")
         if self.season is not None and self.season < 1:
             raise InputError(f"data.season={self.season}: must be at least 1, or null to choose by the times.")
-        if not (0 < self.validation_share < 1 and 0 <= self.test_share < 1 - self.validation_share):
+        if not (self.validation_share > 0 and 0 <= self.test_share < 1 - self.validation_share):
             raise InputError(
                 f"data.validation_share={self.validation_share} data.test_share={self.test_share}: must be fractions "
                 f"that leave a part of the time for training; only the second may be 0."
