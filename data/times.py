@@ -122,7 +122,7 @@ def months_of(times: Times) -> NDArray[np.int64] | None:
 def at_steps(times: Times, distances: NDArray[np.int64], monthly: bool) -> Times:
     """The times at some distances from the first: in months, in seconds, or in the unit of whole numbers."""
     if not monthly:
-        return times[0] + (distances.astype("timedelta64[s]") if times.dtype.kind == "M" else distances)
+        return times[0] + distances  # of dates, numbers count seconds
     first = times[0].astype("datetime64[M]")
     months = first + distances.astype("timedelta64[M]")
     offset = times[0] - first.astype("datetime64[s]")

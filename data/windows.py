@@ -55,7 +55,7 @@ def step_of(times: Times) -> Step:
     if times.dtype.kind != "M":
         return Step(distance, "")
     months = np.diff(times.astype("datetime64[M]").astype(np.int64))
-    by_month = distance >= 28 * 86_400 and len(set((times - times.astype("datetime64[M]")).tolist())) == 1
+    by_month = len(set((times - times.astype("datetime64[M]")).tolist())) == 1
     return Step(int(np.median(months)), "M") if by_month else Step(distance, "s")
 
 

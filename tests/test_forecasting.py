@@ -192,8 +192,8 @@ def test_splits_of_the_hub_decide_where_parts_begin(
 
 
 def test_a_data_set_of_the_hub_without_a_train_split_is_refused(hub_series: Callable) -> None:
-    with pytest.raises(InputError, match=r"has no train split, only test: give one that has\.$"):
-        hub_series(test=STEPS).read_split("train")
+    with pytest.raises(InputError, match=r"has no train split, only validation, test: give one that has\.$"):
+        hub_series(validation=STEPS, test=STEPS).read_split("train")
 
 
 def packaged(name: str, year_column: str | None, **changes: object) -> StatsmodelsSeries:
@@ -369,6 +369,12 @@ def test_options_of_windows_have_bounds(changes: dict, message: str) -> None:
     assert given(series_of(wave(9)), **lowest).horizon == 1
 
 
+CONSTANT = (
+    "Series 'a' is constant in column 'c0' in its training part (every value is 3): remove it, as there is nothing to "
+    "learn."
+)
+
+
 @pytest.mark.parametrize(
     "series, changes, message",
     [
@@ -395,9 +401,10 @@ def test_options_of_windows_have_bounds(changes: dict, message: str) -> None:
         (
             [series_of(np.full(40, 3.0))],
             {},
-            "Series 'a' is constant in column 'c0' in its training part (every value is 3): remove it, as there is "
-            "nothing to learn.",
+            CONSTANT,
         ),
+        ([series_of(np.full(40, 3.0), season=99)], {}, CONSTANT),  # a single window
+        ([series_of([*np.full(24, 3.0), *np.arange(16)])], {}, CONSTANT),
     ],
 )
 def test_series_without_windows_are_refused(series: list[Series], changes: dict, message: str) -> None:
@@ -417,6 +424,7 @@ def test_files_of_all_parts_are_named_and_bounds_are_their_first_times(table: Ca
     assert [origins(reader, split)[0] for split in ("validation", "test")] == [30, 45]
     assert reader.origin() == {"source": "files: series.csv, validation.csv, test.csv", "revision": None}
     assert reader.split_names == ("train", "validation", "test")
+    assert table(GOOD, season=5).series[0].season == 5
     reader = table("\n".join(lines[:31]), horizon=2, validation=paths["validation"])
     assert reader.read_split("test") is None and origins(reader, "validation") == list(range(30, 44))
     assert reader.missing_test_message == "There is no test table, so no test score."
@@ -534,6 +542,7 @@ def test_a_long_table_with_gaps_is_put_on_its_grid() -> None:
     apart = layout(covariates=["k"], wide="series").series_in(table, columns, 4)
     assert [series.name for series in apart] == ["b, x", "b, y", "3, x", "3, y"]
     assert {series.channels for series in apart} == {("value",)} and {series.season for series in apart} == {4}
+    np.testing.assert_array_equal(apart[0].values, one.values[:, :1])
     np.testing.assert_array_equal(apart[1].values, one.values[:, 1:])
     np.testing.assert_array_equal(apart[1].covariates, one.covariates)
     assert apart[1].covariate_names == ("k",) and apart[1].times is apart[0].times
@@ -610,6 +619,10 @@ def test_a_table_gives_a_window_for_every_series_after_its_last_value() -> None:
     text = "ds,item_id,x,y\n2020-01-01,a,1,2\n2020-01-01,b,3,4\n2020-02-01,a,5,\n2020-03-01,a,,\n"
     one, other = windows_in(text, fitted())
     assert (one.text, one.origin, one.horizon, other.text, other.origin) == ("a", 2, 2, "b", 1)
+    assert (one.series.name, other.series.name) == ("a", "b")
+    months = "".join(f"2020-0{month},,\n" for month in (2, 3, 4))  # more steps than are forecast
+    (long,) = windows_in(f"ds,x,y\n2020-01,1,2\n{months}", fitted())
+    assert (long.origin, len(long.series)) == (1, 4)
     nan = np.nan
     np.testing.assert_array_equal(one.series.values, [[1, 2], [5, nan], [nan, nan], [nan, nan]])
     assert one.future_times == ["2020-03-01", "2020-04-01"] and one.series.season == other.series.season == 3
@@ -630,9 +643,23 @@ def test_channels_of_other_names_are_taken_in_order_and_another_number_is_refuse
     (window,) = windows_in("ds,u,v\n2020-01-01,1,2\n2020-02-01,3,4\n", fitted())
     assert window.past.tolist() == [[1, 2], [3, 4]]
     with pytest.raises(InputError) as error:
-        windows_in("ds,u\n2020-01-01,1\n2020-02-01,2\n", fitted())
-    message = "in.csv: the table has the values u, and the model was trained on x, y: give these columns."
+        windows_in("ds,u,v,w\n2020-01-01,1,2,3\n", fitted())
+    message = "in.csv: the table has the values u, v, w, and the model was trained on x, y: give these columns."
     assert str(error.value) == message
+
+
+def test_times_of_a_table_are_of_the_kind_that_the_model_knows() -> None:
+    numbered = fitted()
+    numbered.step = [2, ""]
+    (window,) = windows_in("ds,x,y\n3,1,2\n5,3,4\n", numbered)
+    assert window.series.times.tolist() == [3, 5, 7, 9]
+    for codec, times, message in (
+        (fitted(), ["3", "4"], "whole numbers, and the model was trained on dates such as 2024-01-31: give these."),
+        (numbered, ["2020-01-01", "2020-01-02"], "dates, and the model was trained on whole numbers: give these."),
+    ):
+        with pytest.raises(InputError) as error:
+            windows_in("ds,x,y\n" + "".join(f"{time},1,2\n" for time in times), codec)
+        assert str(error.value) == f"in.csv: the times are {message}"
 
 
 @pytest.mark.parametrize(
@@ -646,6 +673,8 @@ def test_channels_of_other_names_are_taken_in_order_and_another_number_is_refuse
         ),
         ("ds,x,y\nyesterday,1,2\n", "in.csv:6: 'yesterday' in column 'ds' is not a time: write a date"),
         ("\n", "in.csv:5: there is no column ''; it has none"),
+        ('"ds,x,y\n', "in.csv:5: unexpected end of data: check the quotes."),
+        ('ds,x,y\n"2020,1,2\n', "in.csv:6: unexpected end of data: check the quotes."),
     ],
 )
 def test_a_table_that_cannot_be_forecast_from_is_refused(text: str, message: str) -> None:

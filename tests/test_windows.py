@@ -1,6 +1,7 @@
 """Times and their grids, the calendar, scales and windows, by small series whose numbers are known."""
 
 import json
+import time
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
@@ -79,7 +80,17 @@ def series_of(values: Any, times: np.ndarray | None = None, season: int = 1, **c
 def test_times_are_dates_in_utc_or_whole_numbers(value: Any, expected: Any) -> None:
     found = parse_time(value, None)
     assert found == (np.datetime64(expected, "s") if isinstance(expected, str) else expected)
-    assert isinstance(found, (int, type(None))) == (not isinstance(expected, str))
+    assert found.dtype == "datetime64[s]" if isinstance(expected, str) else isinstance(found, (int, type(None)))
+
+
+def test_a_zone_is_that_of_the_text_wherever_the_machine_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        assert parse_time("2024-02-03T04:00:00+02:00", None) == np.datetime64("2024-02-03T02:00:00", "s")
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 @pytest.mark.parametrize("text", ["x2024Q1", "2024Q5", "2024-13", "12345678", "1.5", "", "2024-02x"])
@@ -123,6 +134,8 @@ def test_times_in_order_are_an_array_of_their_kind() -> None:
         (["2020-01-31T12", "2020-02-29T12", "2020-04-30T12"], {2: "2020-03-31T12"}, 12),
         (["2020-01-15", "2020-02-15", "2020-04-15"], {2: "2020-03-15"}, 12),
         (["2021-02-01", "2021-03-01", "2021-05-01"], {2: "2021-04-01"}, 12),
+        (["2021-02-01", "2021-03-01"], {}, 12),
+        (["2020-01-01", "2020-01-07", "2020-01-19"], {2: "2020-01-13"}, 61),
         (["2019-03-31", "2019-06-30", "2019-12-31"], {2: "2019-09-30"}, 4),
         (["2019-01-01", "2020-01-01", "2022-01-01"], {2: "2021-01-01"}, 1),
         (["2020-01-01", "2020-01-29", "2020-03-25", "2020-04-22"], {2: "2020-02-26"}, 13),  # four weeks
@@ -537,17 +550,17 @@ def test_the_usual_step_is_in_months_seconds_or_numbers(times: np.ndarray, expec
 
 
 @pytest.mark.parametrize(
-    "step, time, expected",
+    "step, last, expected",
     [
         (Step(2, ""), 5, [7, 9]),
         (Step(90, "s"), "2020-01-01T00:00:30", ["2020-01-01T00:02:00", "2020-01-01T00:03:30"]),
         (Step(3, "M"), "2020-10-15T06:00:00", ["2021-01-15T06:00:00", "2021-04-15T06:00:00"]),
     ],
 )
-def test_the_next_times_are_whole_steps_ahead(step: Step, time: Any, expected: list) -> None:
-    time = np.datetime64(time, "s") if isinstance(time, str) else time
-    assert step.after(time, 2).astype(str).tolist() == [str(one) for one in expected]
-    assert len(step.after(time, 0)) == 0
+def test_the_next_times_are_whole_steps_ahead(step: Step, last: Any, expected: list) -> None:
+    last = np.datetime64(last, "s") if isinstance(last, str) else last
+    assert step.after(last, 2).astype(str).tolist() == [str(one) for one in expected]
+    assert len(step.after(last, 0)) == 0
 
 
 def layout(channels: str = "x", covariates: str = "", horizon: int = 2, step: Step = NUMBERED) -> WindowLayout:
@@ -572,6 +585,7 @@ def test_values_are_numbers_rows_or_lists_by_name(line: str, channels: str, expe
     assert window.origin == len(expected) and window.horizon == 2 and window.text == line
     assert window.series.channels == tuple(channels) and window.series.season == 4 and window.series.name == "series"
     assert window.series.times.tolist() == list(range(len(expected) + 2)) and np.isnan(window.future).all()
+    assert window.series.covariates.shape == (len(expected) + 2, 0) and window.series.covariates.dtype == float
 
 
 def test_a_window_has_a_name_times_and_covariates_of_its_own() -> None:

@@ -152,7 +152,7 @@ class SeriesReader(DatasetReader[Window]):
             if last >= start:
                 check_not_constant(series, end)
         known: NDArray[np.bool_] = np.asarray(np.isfinite(series.values).any(axis=1))
-        first = int(known.argmax()) + 1 if known.any() else len(series)
+        first = int(known.argmax()) + 1
         for origin in range(max(start, first), last + 1, self.stride if split == "train" else self.test_stride):
             if known[origin : origin + self.steps].any():
                 yield Window(series, origin, self.steps)

@@ -12,14 +12,7 @@ from data.series import Series, Window
 from data.sources.tables import quoted_cells, rows_of_cells
 from data.sources.time_tables import TableLayout
 
-DEFAULTS: dict[str, Any] = {
-    "time_column": None,
-    "time_format": None,
-    "series_column": None,
-    "value_columns": None,
-    "covariates": [],
-    "wide": "channels",
-}
+LAYOUT = ("time_column", "time_format", "series_column", "value_columns", "wide")  # options; null where not given
 
 
 def windows_of_table(lines: Iterable[tuple[int, str]], name: str, codec: ForecastingCodec, data: Any) -> list[Window]:
@@ -31,8 +24,7 @@ def windows_of_table(lines: Iterable[tuple[int, str]], name: str, codec: Forecas
         codec: of the trained model.
         data: the config of the training data, whose layout the table has.
     """
-    options = {key: data.get(key, default) for key, default in DEFAULTS.items()}
-    layout = TableLayout(**options | {"covariates": list(codec.covariate_names)})
+    layout = TableLayout(**{key: data.get(key) for key in LAYOUT}, covariates=list(codec.covariate_names))
     numbered = list(lines)
     if not numbered:
         raise InputError(f"{name}: there are no lines: give a table with a header line.")
@@ -49,6 +41,10 @@ def window_of(series: Series, codec: ForecastingCodec, name: str) -> Window:
             f"{name}: the table has the values {', '.join(series.channels)}, and the model was trained on "
             f"{', '.join(codec.channels)}: give these columns."
         )
+    dated = bool(codec.layout.step.unit)
+    if dated != (series.times.dtype.kind == "M"):
+        given, wanted = ("whole numbers", "dates such as 2024-01-31") if dated else ("dates", "whole numbers")
+        raise InputError(f"{name}: the times are {given}, and the model was trained on {wanted}: give these.")
     known = np.flatnonzero(np.isfinite(series.values).any(axis=1))
     if not len(known):
         raise InputError(f"{name}: series '{series.name}' has no value: give at least one.")

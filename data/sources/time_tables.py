@@ -122,8 +122,7 @@ def exploded(rows: Iterable[Row], columns: Columns) -> Iterator[Row]:
 
 def number_of(row: Row, column: str) -> float:
     """The number in a column of a row; NaN where it is missing."""
-    value = row.values[column]
-    text = "" if value is None else str(value).strip()
+    text = str(row.values[column]).strip()  # None is one of the words for missing values
     if text.lower() in MISSING:
         return math.nan
     try:
