@@ -22,23 +22,23 @@ def calendar(series: Series) -> Floats:
 
 def cycle_phase(times: Times, cycle: float) -> Floats:
     """How many cycles have passed since 1970; NaN where the steps are too long for the cycle, or are no dates."""
-    if times.dtype.kind != "M" or len(times) < 2 or 2 * step_seconds(times) > cycle:
+    if times.dtype.kind != "M" or len(times) < 2 or 2 * step_size(times) > cycle:
         return np.full(len(times), np.nan)
     return times.astype(np.int64) / cycle
 
 
 def step_numbers(times: Times) -> Floats:
-    """The number of every step since 1970, so that a part of a series has the phases of the whole."""
-    if times.dtype.kind != "M" or len(times) < 2:
+    """The number of every step since 1970, or since 0, so that a part of a series has the phases of the whole."""
+    if len(times) < 2:
         return times.astype(np.float64)
-    step = step_seconds(times)
-    if step < 28 * DAY:
+    step = step_size(times)
+    if times.dtype.kind != "M" or step <= 28 * DAY:
         return np.round(times.astype(np.int64) / step)
     return times.astype("datetime64[M]").astype(np.int64) / max(1, round(12 * step / YEAR))
 
 
-def step_seconds(times: Times) -> float:
-    """The distance of two steps, in seconds."""
+def step_size(times: Times) -> float:
+    """The distance of two steps, in seconds; of whole numbers, in these."""
     return float(np.median(np.diff(times).astype(np.int64)))
 
 

@@ -144,7 +144,7 @@ def seasonal_step(values: Floats, season: int) -> Floats:
 
     NaN for a channel without two such values.
     """
-    differences = np.abs(values[season:] - values[:-season]) if len(values) > season else values[:0]
+    differences = np.abs(values[season:] - values[:-season])
     known = ~np.isnan(differences)
     sums, counts = np.where(known, differences, 0).sum(axis=0), known.sum(axis=0)
     return np.divide(sums, counts, out=np.full(len(sums), np.nan), where=counts > 0)

@@ -948,10 +948,11 @@ def test_levels_shift_as_often_and_as_far_as_asked_for() -> None:
     jumps = np.stack([np.diff(one.process.level[:, 0]) for one in series])
     happens = jumps != 0
     assert happens.sum(axis=1).mean() == pytest.approx(4, rel=0.1)
-    (one,) = generated(number=1, length=200, shifts=200.0)  # a shift at every step
-    assert (np.diff(one.process.level[:, 0]) != 0).all()
+    (one,) = generated(number=1, length=900, shifts=900.0, noise=1.0)  # a shift at every step
     steps = np.diff(one.process.level[:, 0])
-    assert abs(np.mean(steps)) < 0.4 * np.std(steps)
+    unit = np.std(one.values - one.process.deterministic - one.process.level)
+    assert (steps != 0).all() and abs(np.mean(steps)) < 0.4 * np.std(steps)
+    assert np.std(steps) / unit == pytest.approx(1.5, rel=0.1)
 
 
 def test_values_are_missing_as_often_as_asked_for() -> None:

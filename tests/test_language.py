@@ -719,13 +719,13 @@ def test_sizes_of_generated_splits_that_cannot_be_are_refused(
 
 
 def language(**given: object) -> GeneratedLanguage:
-    defaults = {"sizes": {"train": 9, "validation": 0, "test": 6}, "distance": 12, "label_noise": 0.0, "unknown": 0.5}
+    defaults = {"sizes": {"train": 9, "validation": 0, "test": 6}, "distance": 6, "label_noise": 0.0, "unknown": 0.5}
     return GeneratedLanguage(**defaults | {"seed": 3, "pretokenized": True} | given)
 
 
 def test_the_reader_gives_the_sentences_of_its_options() -> None:
     reader = language(label_noise=0.25)
-    made = list(sentences("test", size=6, distance=12, label_noise=0.25, unknown=0.5, seed=3))
+    made = list(sentences("test", size=6, distance=6, label_noise=0.25, unknown=0.5, seed=3))
     examples = reader.read_split("test")
     assert [example.content() for example in examples] == [(" ".join(s.tokens), s.label) for s in made]
     assert [example.metadata for example in examples] == [{"distance": s.distance} for s in made]
@@ -747,7 +747,7 @@ def test_translated_tags_are_german_words_cut_or_filled_up_to_the_english_ones()
         language(translated=True, sizes={"train": 60, "validation": 0, "test": 0})
         .for_examples(TaggedSentence)
         .read_split("train"),
-        sentences("train", size=60, distance=12, label_noise=0.0, unknown=0.5, seed=3),
+        sentences("train", size=60, distance=6, label_noise=0.0, unknown=0.5, seed=3),
         strict=True,
     ):
         german = WordTokenizer(lowercase=False, pretokenized=False).split(sentence.german)
@@ -771,6 +771,9 @@ def test_joined_pairs_are_one_to_so_many_consecutive_sentences() -> None:
         numbers[len(some)] += 1
     assert next(rest, None) is None and {*numbers} == {1, 2, 3} and min(numbers.values()) > 15
     assert joined.read_split("validation") == []
+    pair = language(sizes={**sizes, "train": 1}, joined=2).for_examples(SentencePair)
+    assert pair.read_split("train") == pairs[:1]
+    assert len(language(sizes=sizes, joined=2).for_examples(SentencePair).read_split("train")) < 170
     texts = language(joined=3)
     assert texts.read_split("train") == language().read_split("train")
     with pytest.raises(InputError, match=r"^data\.joined=0: must be at least 1\.$"):

@@ -23,6 +23,7 @@ from data.memory import (
     SymbolCodec,
 )
 from data.sources.diagnostics import Adding, Copy, Diagnostic, Parity, Permutations, Recall, TemporalOrder
+from data.sources.language.splitmix import SplitMix64
 from data.sources.sequences import FileSequences
 from data.vocabulary import UNK
 from tasks import load
@@ -181,11 +182,20 @@ def test_lengths_of_every_split_lie_between_their_bounds() -> None:
             Parity(sizes=source.sizes, seed=0, **given)
 
 
+class Highest(SplitMix64):
+    """Draws the greatest number that may be drawn."""
+
+    def randbelow(self, limit: int) -> int:
+        return limit - 1
+
+
 def test_one_number_of_either_half_is_marked() -> None:
     marked = [[place for place, token in enumerate(row) if token.endswith("*")] for row in diagnostic(Adding, 7)]
     assert {first for first, _ in marked} == {0, 1, 2} and {second for _, second in marked} == {3, 4, 5, 6}
     numbers = [float(token.rstrip("*")) for row in diagnostic(Adding, 100, 200) for token in row]
     assert min(numbers) < 0.001 and 0.999 < max(numbers) < 1
+    highest = Adding(sizes=dict.fromkeys(SPLITS, 1), length=4, min_length=4, test_length=4, seed=1)
+    assert highest.sequence(Highest(0), 4).tokens == ["0.9999", "0.9999*", "0.9999", "0.9999*"]
     assert all(re.fullmatch(r"0\.\d{4}\*?", token) for token in diagnostic(Adding, 100, 1)[0])
 
 
@@ -222,6 +232,14 @@ def test_relevant_symbols_stand_in_the_second_and_the_sixth_tenth() -> None:
     others = {token for row in rows for token in row[1:-1]} - {"X", "Y"}
     assert others == {*"abcd"}
     assert {tuple(token for token in row if token in "XY") for row in rows} == {(x, y) for x in "XY" for y in "XY"}
+    for place in (0, 1):
+        symbols = [[token for token in row if token in "XY"][place] for row in rows]
+        assert symbols.count("X") == pytest.approx(200, abs=40)
+
+
+def test_bits_are_zero_or_one_alike() -> None:
+    bits = [bit for row in diagnostic(Parity, 20, 50) for bit in row]
+    assert {*bits} == {"0", "1"} and bits.count("1") == pytest.approx(500, abs=60)
 
 
 def test_permutations_of_two_to_six_elements() -> None:

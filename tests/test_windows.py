@@ -209,6 +209,12 @@ def phases(series: Series) -> np.ndarray:
     "times, season, expected",
     [
         (every(6 * HOUR, 5), 4, [[0, 0.25, 0.5, 0.75, 0], np.arange(5) / 28, np.arange(5) / 4 / 365.25, "day"]),
+        (every(6 * HOUR, 2), 4, [[0, 0.25], [0, 1 / 28], [0, 0.25 / 365.25], "day"]),
+        (every(12 * HOUR, 3), 2, [[0, 0.5, 0], [0, 1 / 14, 1 / 7], [0, 0.5 / 365.25, 1 / 365.25], "day"]),
+        (every(28 * DAY, 3), 13, [None, None, None, [0, 1 / 13, 2 / 13]]),
+        (days("1970-01-01", "1970-07-01", "1971-01-01"), 2, [None, None, None, [0, 0.5, 0]]),
+        (days("1970-01-01", "1971-01-01", "1972-01-01"), 3, [None, None, None, [0, 1 / 3, 2 / 3]]),
+        (np.array([8, 12, 16]), 4, [None, None, None, [0.5, 0.75, 0]]),
         (every(12 * HOUR, 3), 1, [[0, 0.5, 0], [0, 1 / 14, 1 / 7], [0, 0.5 / 365.25, 1 / 365.25], None]),
         (every(13 * HOUR, 3), 1, [None, [0, 13 / 168, 26 / 168], np.arange(3) * 13 / 24 / 365.25, None]),
         (every(DAY, 3, "1970-01-08"), 7, [None, [0, 1 / 7, 2 / 7], [7 / 365.25, 8 / 365.25, 9 / 365.25], "week"]),
@@ -218,7 +224,23 @@ def phases(series: Series) -> np.ndarray:
         (np.array([5, 6, 7]), 4, [None, None, None, [0.25, 0.5, 0.75]]),
         (np.array([5, 6, 7]), 1, [None] * 4),
     ],
-    ids=["six hours", "half days", "thirteen hours", "days", "months", "quarters", "weeks", "numbers", "no season"],
+    ids=[
+        "six hours",
+        "two",
+        "half days in a day",
+        "four weeks",
+        "half years",
+        "years",
+        "fours",
+        "half days",
+        "thirteen hours",
+        "days",
+        "months",
+        "quarters",
+        "weeks",
+        "numbers",
+        "no season",
+    ],
 )
 def test_the_calendar_is_the_phase_in_every_cycle_that_a_step_fits_into_twice(
     times: np.ndarray, season: int, expected: list
@@ -252,10 +274,10 @@ def test_the_best_forecast_has_the_level_before_the_origin() -> None:
 
 
 def test_the_content_of_a_window_is_all_up_to_its_last_step() -> None:
-    series = series_of(np.arange(6.0))
+    series = series_of(np.arange(8.0))
     window = Window(series, 2, 3)
-    assert window.content() == ("2", "3", series.digests[4]) and window.stratum() is None and len(series) == 6
-    changed = replace(series, values=series.values + (np.arange(6) == 5)[:, None])
+    assert window.content() == ("2", "3", series.digests[4]) and window.stratum() is None and len(series) == 8
+    changed = replace(series, values=series.values + (np.arange(8) == 5)[:, None])
     assert Window(changed, 2, 3).content() == window.content() != Window(changed, 3, 3).content()
     assert window.past.tolist() == [[0], [1]] and window.future.tolist() == [[2], [3], [4]]
     assert window.future_times == ["2", "3", "4"]
@@ -276,6 +298,8 @@ def test_seasonal_steps_are_mean_differences_of_known_values() -> None:
 
 
 def test_a_channel_has_two_different_values_in_its_training_part() -> None:
+    with pytest.raises(InputError, match=r"constant in column 'c0' in its training part \(every value is 7\)"):
+        check_not_constant(series_of([NAN, 7, NAN]), 3)
     series = series_of([[1, 7], [2, NAN], [2, 7], [2, 8]])
     check_not_constant(series, 4)
     with pytest.raises(InputError) as error:
@@ -327,6 +351,13 @@ def test_a_window_that_does_not_vary_has_the_spread_of_the_training_part(
 ) -> None:
     scale = WindowScaling().scale(known(past))
     assert scale.level.tolist() == [[level]] and scale.spread.tolist() == [[spread]]
+
+
+def test_every_window_of_a_batch_has_a_scale_of_its_own() -> None:
+    scale = WindowScaling().scale(
+        Known(*map(np.array, ([[[NAN], [NAN]], [[2.0], [6.0]]], [[9.0]] * 2, [[[5.0]]] * 2, [[7.0]] * 2, [[3.0]] * 2)))
+    )
+    assert scale.level.tolist() == [[7], [4]] and scale.spread.tolist() == [[3], [2]]
 
 
 def test_moments_are_those_of_known_values() -> None:
@@ -437,6 +468,17 @@ def test_seasons_far_ahead_repeat_the_last_one_that_is_known() -> None:
     batch = codec.encode([Window(series, 4, 8)]).batch(np.array([0]))
     assert batch.reference[0, :, 0].tolist() == [2, 3, 4, 2, 3, 4, 2, 3]
     assert codec.encode([Window(series, 2, 8)]).batch(np.array([0])).reference[0, :3, 0].tolist() == [2, 1, 2]
+
+
+def test_changes_are_counted_from_the_last_value() -> None:
+    series = series_of([1.0, 2, 4, 8, 16, 32])
+    codec = ForecastingCodec(1, LastScaling(), [0.5])
+    codec.fit([Window(series, 3, 2)])
+    batch = codec.encode([Window(series, 4, 2)]).batch(np.array([0]))
+    assert batch.reference[0].tolist() == [[8], [8]] and batch.tokens.shape == (1, 1, codec.sizes["num_inputs"])
+    codec = ForecastingCodec(1, SeasonScaling(), [0.5])
+    codec.fit([Window(series, 3, 2)])  # without seasons, the last value
+    assert codec.encode([Window(series, 4, 2)]).batch(np.array([0])).reference[0].tolist() == [[8], [8]]
 
 
 def test_forecasts_are_sorted_quantiles(codec: ForecastingCodec) -> None:
