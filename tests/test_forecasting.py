@@ -242,6 +242,7 @@ def test_packaged_series_have_years_or_dates(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(StatsmodelsSeries, "frame", lambda self: pandas.DataFrame({"v": [1, 2, 3]}, index))
     (series,) = packaged("x", None).read_series()
     assert time_texts(series.times) == ["2020-01-01", "2020-01-02", "2020-01-03"] and series.season == 7
+    assert series.values.dtype == float and series.covariate_names == ()
     origin = packaged("nile", "year").origin()
     assert origin == {"source": "statsmodels.datasets.nile", "revision": statsmodels.__version__}
 

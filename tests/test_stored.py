@@ -316,6 +316,7 @@ def test_rows_are_compact_lines_in_utf_8(tmp_path: Path) -> None:
     assert offsets.tolist() == [0, 11, 22] and offsets.dtype == np.int64
     rows = StoredRows.open(tmp_path, SentencePair)
     assert isinstance(rows.lines.base, np.memmap) and isinstance(rows.offsets.base, np.memmap)
+    assert not rows.lines.flags.writeable and rows.lines.dtype == np.uint8
     picked = rows.select(np.array([1, 0, 1]))
     assert [pair.target for pair in picked] == ["c\n", "b", "c\n"] and len(picked) == 3
     assert picked.select(np.array([2]))[0] == rows[1] and type(picked) is StoredRows

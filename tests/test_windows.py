@@ -406,6 +406,18 @@ def test_what_is_learned_is_that_of_the_training_part(codec: ForecastingCodec, s
     assert many.unknown == (pytest.approx(3 * np.array(level)), pytest.approx(3 * np.array(spread)))  # medians
 
 
+def test_a_series_has_its_own_scale_and_an_unknown_one_that_in_the_middle(series: Series) -> None:
+    codec = ForecastingCodec(3, StandardScaling(), [0.5])
+    others = [
+        replace(series, name=name, values=factor * series.values) for name, factor in zip("bc", (1, 3), strict=True)
+    ]
+    codec.fit([Window(one, 6, 2) for one in others])
+    encoded = codec.encode([Window(one, 6, 2) for one in (others[1], others[0], series)])
+    (_, level), spread = (np.array(codec.scales[name][0]) for name in "bc"), codec.scales["b"][1]
+    assert encoded.levels == pytest.approx(level / 3 * np.array([[3], [1], [2]]))
+    assert encoded.spreads == pytest.approx(np.array(spread) * np.array([[3], [1], [2]]))
+
+
 def test_a_batch_has_scaled_values_of_now_of_the_season_and_of_the_calendar(
     codec: ForecastingCodec, series: Series
 ) -> None:
