@@ -434,7 +434,7 @@ def test_arrays_that_are_no_features_are_refused(tmp_path: Path, array: np.ndarr
     assert load_features(path).shape == (1, 3)
     for content in (b"", b"no array", pickle.dumps([1])):
         path.write_bytes(content)
-        with pytest.raises(InputError, match=r"/a\.npy: not an array of NumPy \(.+\)\.$"):
+        with pytest.raises(InputError, match=r"/a\.npy: not an array of NumPy \((?!None).+\)\.$"):
             load_features(path)
     path.unlink()
     with pytest.raises(InputError) as error:
@@ -454,6 +454,8 @@ def test_messages_on_images_name_the_example_and_the_reason(tmp_path: Path, monk
         with pytest.raises(InputError) as error:
             open_image(CaptionedImage(image, (), metadata={"place": "t:1"}))
         assert str(error.value).startswith(message)
+    with pytest.raises(InputError, match=r"^p{299}… cannot be read as an image"):
+        open_image(CaptionedImage(b"no image", (), metadata={"place": "p" * 400}))
     path = save_image(tmp_path / "a.png", (30, 20))
     monkeypatch.setattr("data.captioning.MOST_PIXELS", 600)
     assert open_image(CaptionedImage(str(path), ())).size == (30, 20)

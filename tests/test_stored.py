@@ -246,7 +246,8 @@ def test_processes_wait_for_the_one_that_writes(tmp_path: Path, caplog: Any) -> 
     cache, path, written = CorpusCache(tmp_path, "data"), tmp_path / "entry", []
     lock = FileLock(tmp_path / ".entry.lock")
     lock.acquire()
-    waiting = threading.Thread(target=lambda: cache.keep(path, "something", written.append))
+    kept: list[bool] = []
+    waiting = threading.Thread(target=lambda: kept.append(cache.keep(path, "something", written.append)))
     waiting.start()
     while "waiting for another process" not in caplog.text:
         waiting.join(0.01)
@@ -254,6 +255,7 @@ def test_processes_wait_for_the_one_that_writes(tmp_path: Path, caplog: Any) -> 
     lock.release()
     waiting.join()
     assert written == [] and (path / "all").read_text() == "by the other process"
+    assert kept == [False] and f"something read from {path}" in caplog.text
 
 
 EXAMPLES = [
@@ -354,7 +356,7 @@ def test_a_computation_is_remembered_for_its_data_and_parts(tmp_path: Path, capl
         (entry / "manifest.json").write_text(damage)
         caplog.clear()
         assert cache.remember("hashes", ["a"], compute)["value"] == len(computed)
-        assert f"{entry} is damaged and is rebuilt" in caplog.text
+        assert f"{entry} is damaged and is rebuilt" in [record.getMessage() for record in caplog.records]
 
 
 def test_a_cache_that_cannot_be_written_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -372,6 +374,41 @@ def test_a_cache_that_cannot_be_written_says_why(tmp_path: Path, monkeypatch: py
 
 def throw(error: Exception) -> None:
     raise error
+
+
+class Lengths:
+    """A codec that gives the lengths of texts, and counts how often it has encoded."""
+
+    encoded_type, encoded = Mixed, 0
+
+    def encode_splits(self, examples: dict[str, list[str]]) -> dict[str, Mixed]:
+        self.encoded, self.notes = self.encoded + 1, [f"{len(examples)} splits"]
+        return {split: Mixed(Ragged.of([[1]]), np.array([*map(len, rows)]), 3) for split, rows in examples.items()}
+
+    def save(self, folder: Path) -> None:
+        (folder / "fitted").write_text("yes")
+
+    def load(self, folder: Path) -> None:
+        self.loaded = (folder / "fitted").read_text()
+
+
+def test_ids_are_kept_for_the_same_data_codec_splits_and_choice(tmp_path: Path) -> None:
+    cache, examples = CorpusCache(tmp_path, "data", "codec"), {"train": ["a", "bb"], "test": ["ccc"]}
+    first, again = Lengths(), Lengths()
+    for codec in (first, again):
+        found = cache.encode_splits(codec, examples, ["choice"])
+        assert [found[split].array.tolist() for split in examples] == [[1, 2], [3]]
+        assert list(codec.notes) == ["2 splits"]
+    assert (first.encoded, again.encoded, again.loaded) == (1, 0, "yes")
+    for other, splits, choice in (
+        (CorpusCache(tmp_path, "new", "codec"), examples, ["choice"]),
+        (CorpusCache(tmp_path, "data", "new"), examples, ["choice"]),
+        (cache, {"train": ["a", "bb"]}, ["choice"]),
+        (cache, examples, ["new"]),
+    ):
+        codec = Lengths()
+        assert list(other.encode_splits(codec, splits, choice)) == list(splits) and codec.encoded == 1
+    assert len(list(tmp_path.glob("ids-*"))) == 5
 
 
 class Reader:
