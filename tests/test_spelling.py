@@ -43,6 +43,7 @@ def test_a_batch_has_the_characters_of_every_kept_word(codec: ClassificationCode
             assert batch.characters[kind][batch.character_mask[kind]].tolist() == codec.spelling.encode(word)
     assert len(batch.characters) == len({word for words in kept for word in words}) + 1  # each once, and padding
     assert not batch.character_mask[batch.word_types[2, 1]].any()
+    assert batch.target_mask.tolist() == [True] * 5 and batch.target_mask.dtype == torch.bool
     assert encoded.embedded.pad(np.arange(1, 2))[0].tolist() == batch.tokens[1:2].tolist()
 
 
@@ -57,6 +58,13 @@ def test_long_words_keep_their_ends_and_one_more_at_the_start(most: int, kept: s
     with pytest.raises(InputError) as error:
         Spelling(1 - most)
     assert str(error.value) == f"codec.max_characters is at least 1, not {1 - most}."
+
+
+def test_a_codec_that_spells_is_saved_with_its_characters(codec: ClassificationCodec, tmp_path: Path) -> None:
+    codec.save(tmp_path)
+    again = ClassificationCodec(WordTokenizer(True, True), 1, None, 4, "both", max_characters=6)
+    again.load(tmp_path)
+    assert again.sizes == codec.sizes and again.spelling.encode("superb") == codec.spelling.encode("superb")
 
 
 def test_characters_count_once_per_word_and_are_saved(tmp_path: Path) -> None:

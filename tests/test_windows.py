@@ -364,6 +364,7 @@ def test_moments_are_those_of_known_values() -> None:
     values = np.array([[1.0, NAN, 4], [3, NAN, 4], [NAN, NAN, 4]])
     assert moments(values) == ([2, 0, 4], [1, 1, 1])
     assert moments(np.array([[0.0], [6.0]])) == ([3], [3])
+    assert moments(np.array([[NAN], [6.0]])) == ([6], [1])
 
 
 # --- windows in batches ---
@@ -537,6 +538,15 @@ def test_every_part_of_the_saved_scales_is_checked(
     with pytest.raises(InputError) as error:
         codec.load(tmp_path)
     assert str(error.value) == f"{path}{message}: the run folder is damaged."
+
+
+@pytest.mark.parametrize("horizon", [1, 100_000])
+def test_saved_horizons_have_bounds(codec: ForecastingCodec, tmp_path: Path, horizon: int) -> None:
+    codec.save(tmp_path)
+    path = tmp_path / "scales.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"horizon": horizon}))
+    codec.load(tmp_path)
+    assert codec.sizes["horizon"] == horizon
 
 
 def test_scales_that_are_not_there_are_named(codec: ForecastingCodec, tmp_path: Path) -> None:
