@@ -1,19 +1,41 @@
 """The command line of a task: help of its own parts, names that do not exist, and what needs quotes."""
 
+import logging
+import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from conftest import CONF, ROOT, options
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
 from omegaconf import OmegaConf
+from omegaconf.errors import ConfigKeyError
 from processes import command
 
 from data.errors import InputError
-from training.commandline import check, check_data, explain, overrides_in
+from training.commandline import (
+    check,
+    check_data,
+    explain,
+    keys,
+    names_of,
+    overrides_in,
+    quote,
+    run_task,
+    show_help,
+    start,
+    suggestion,
+)
 from training.help import KEY_LINE, commands, composed, help_text
+from training.interrupt import TerminatedError
 from training.overrides import split_override
 from training.sweep_progress import number_of_jobs, time_left, varied_keys
 from training.sweep_table import job_title
@@ -260,3 +282,358 @@ def test_data_are_checked_before_the_first_job_of_a_sweep() -> None:
 
 def test_the_value_of_a_switch_is_no_override() -> None:
     assert overrides_in(["--cfg", "job", "seed=2", "-m", "--package", "model", "~match"]) == ["seed=2", "~match"]
+
+
+@pytest.fixture
+def starting(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., list[str]]]:
+    """``starting(*arguments, main=..., task=...)``: start a task; the arguments that its main function has."""
+
+    def begin(*arguments: str, main: Callable[[], object] = list, task: str = "sentiment") -> list[str]:
+        seen: list[list[str]] = []
+        monkeypatch.setattr(sys, "argv", ["task", *arguments])
+
+        def run() -> None:
+            seen.append(sys.argv[1:])
+            main()
+
+        start(task, run)
+        return seen[0] if seen else ["main was not called"]
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+    yield begin
+    signal.signal(signal.SIGTERM, before)
+    os.environ.pop("HYDRA_FULL_ERROR", None)
+
+
+LOADING = "sentiment: loading PyTorch and the data\n"
+
+
+def refused(starting: Callable, capsys: pytest.CaptureFixture[str], *arguments: str, **how: Any) -> tuple[Any, str]:
+    """The exit code of a start that is refused, and what it says beside what it loads."""
+    with pytest.raises(SystemExit) as ended:
+        starting(*arguments, **how)
+    return ended.value.code, capsys.readouterr().err.removeprefix(LOADING)
+
+
+def raising(error: BaseException) -> Callable[[], None]:
+    def main() -> None:
+        raise error
+
+    return main
+
+
+def test_a_task_starts_with_its_arguments_and_says_at_once_what_it_loads(
+    starting: Callable, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert starting("cell=gru", "seed=2") == ["cell=gru", "seed=2"]
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", LOADING)
+
+
+def test_a_part_that_is_null_is_given_to_hydra_as_it_takes_it(starting: Callable) -> None:
+    given = ["experiment=null", "match=null", "trainer.clip_grad_norm=null", "cell=gru"]
+    assert starting(*given) == ["~experiment", *given[1:]]
+
+
+def test_errors_of_hydra_arrive_whole_and_a_request_to_stop_is_an_interrupt(starting: Callable) -> None:
+    found: list[str] = []
+
+    def main() -> None:
+        found.append(os.environ["HYDRA_FULL_ERROR"])
+        with pytest.raises(TerminatedError):
+            signal.raise_signal(signal.SIGTERM)
+
+    starting(main=main)
+    os.environ["HYDRA_FULL_ERROR"] = "0"
+    starting(main=main)
+    assert found == ["1", "0"]
+
+
+@pytest.mark.parametrize("switch", ["-h", "--help"])
+def test_help_is_printed_and_nothing_runs(
+    starting: Callable, capsys: pytest.CaptureFixture[str], helps: dict[str, str], switch: str
+) -> None:
+    assert starting("sed=2", switch, task="tagging") == ["main was not called"]
+    assert capsys.readouterr().out == helps["tagging"] + "\n"
+
+
+def test_a_reader_of_the_help_may_stop_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as stream:
+        monkeypatch.setattr(sys, "stdout", stream)
+        show_help("sentiment")
+        print("what Python still writes", file=stream, flush=True)
+
+
+@pytest.mark.parametrize("switches", ["--cfg job", "-c job", "--info all", "--hydra-help", "--version", "--resolve"])
+def test_what_only_prints_needs_no_data_and_loads_nothing(
+    starting: Callable, capsys: pytest.CaptureFixture[str], switches: str
+) -> None:
+    given = ["data=files", *switches.split()]
+    assert starting(*given) == given and capsys.readouterr().err == ""
+
+
+def test_mistakes_are_found_before_anything_is_loaded(starting: Callable, capsys: pytest.CaptureFixture[str]) -> None:
+    code, said = refused(starting, capsys, "cell=grx")
+    assert (code, said) == (2, "error: cell=grx: there is no such option. Did you mean gru?\n")
+    code, said = refused(starting, capsys, "data=files")
+    assert code == 2 and said.startswith("error: data=files needs data.train. For instance: python -m tasks.sentiment")
+
+
+@pytest.mark.parametrize("switch", ["-m", "--multirun"])
+def test_values_of_a_sweep_are_quoted_one_by_one(
+    starting: Callable, capsys: pytest.CaptureFixture[str], switch: str
+) -> None:
+    values = "data.train=a=1.csv,b=2.csv"
+    assert '"a=1.csv","b=2.csv"' in refused(starting, capsys, "data=files", switch, values)[1]
+    assert '"a=1.csv,b=2.csv"' in refused(starting, capsys, "data=files", values)[1]
+
+
+def several_processes(monkeypatch: pytest.MonkeyPatch, rank: int) -> None:
+    given = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": 1}
+    for name, value in given.items():
+        monkeypatch.setenv(name, str(value))
+
+
+def test_one_of_several_processes_has_the_folder_the_log_and_the_word(
+    starting: Callable, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    several_processes(monkeypatch, 0)
+    assert starting("seed=2", "hydra.run.dir=here") == ["seed=2", "hydra.run.dir=here"]
+    assert capsys.readouterr().err == LOADING
+    assert refused(starting, capsys, main=raising(KeyboardInterrupt())) == (130, STOPPED)
+    several_processes(monkeypatch, 1)
+    none = ["hydra.run.dir=.", "hydra/job_logging=none", "hydra/hydra_logging=none"]
+    assert starting("seed=2", "hydra.run.dir=here") == ["seed=2", *none]
+    assert capsys.readouterr().err == ""
+    assert refused(starting, capsys, "cell=grx") == (2, "")
+    assert refused(starting, capsys, main=raising(KeyboardInterrupt())) == (130, "")
+
+
+def test_no_sweep_starts_in_several_processes(
+    starting: Callable, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    several_processes(monkeypatch, 0)
+    assert refused(starting, capsys, "-m", "seed=1,2") == (
+        2,
+        "error: -m under torchrun: several processes can train one run only; start a sweep without it, and its "
+        "launcher starts the jobs.\n",
+    )
+
+
+STOPPED = "interrupted before the run began: nothing was saved\n"
+
+
+def chained(cause: BaseException | None = None, context: BaseException | None = None) -> BaseException:
+    """An error that Hydra or OmegaConf made of another."""
+    error = HydraException("in the way")
+    error.__cause__, error.__context__ = cause, context
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (KeyboardInterrupt(), 130),
+        (TerminatedError(), 143),
+        (chained(cause=TerminatedError()), 143),
+        (chained(context=chained(cause=KeyboardInterrupt())), 130),
+    ],
+)
+def test_a_run_that_is_stopped_before_it_began_leaves_nothing(
+    starting: Callable, capsys: pytest.CaptureFixture[str], tmp_path: Path, error: BaseException, code: int
+) -> None:
+    for name in ("empty", "used"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "used" / "history.jsonl").write_text("{}\n")
+    handlers = [logging.FileHandler(tmp_path / name / "run.log") for name in ("empty", "used")]
+    try:
+        for handler in handlers:
+            logging.getLogger().addHandler(handler)
+        assert refused(starting, capsys, main=raising(error)) == (code, STOPPED)
+    finally:
+        for handler in handlers:
+            logging.getLogger().removeHandler(handler)
+            handler.close()
+    assert not (tmp_path / "empty").exists() and (tmp_path / "used" / "run.log").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (InputError("a.csv has no rows."), "a.csv has no rows."),
+        (chained(cause=InputError("runs/x has no config.")), "runs/x has no config."),
+        (HydraException("one line\nand another"), "one line"),
+        (HydraException(""), "HydraException"),
+        (
+            MissingConfigException("no", "cell/grx", ["gru"]),
+            "cell=grx: there is no such option. Did you mean gru?",
+        ),
+        (MissingConfigException("no", "a/b/zzz", ["e"]), "a/b=zzz: there is no such option. Choose one of e."),
+        (MissingConfigException("nothing is missing"), "nothing is missing"),
+        (ConfigCompositionException("Could not override 'sed'."), "sed=2: there is no such key. Did you mean seed?"),
+        (ConfigKeyError("Key 'sed' is not in struct"), "sed=2: there is no such key. Did you mean seed?"),
+        (OverrideParseException("sed=2", "Key 'sed'\nis odd"), "sed=2: there is no such key. Did you mean seed?"),
+        (ConfigKeyError("wrong\nKey 'sed'"), "wrong"),
+        (ConfigKeyError("Key 'cell' is not in struct"), "Key 'cell' is not in struct"),
+        (HydraException("Key 'sed' is not in struct"), "Key 'sed' is not in struct"),
+        (OSError(28, "No space left on device", "runs/a"), "runs/a: No space left on device: choose another folder."),
+        (OSError(28, "No space left on device"), "No space left on device: choose another folder."),
+        (OSError("no folder\nat all"), "no folder: choose another folder."),
+    ],
+)
+def test_what_ends_a_start_is_one_sentence(
+    starting: Callable, capsys: pytest.CaptureFixture[str], error: BaseException, said: str
+) -> None:
+    given = ["cell=gru", "sed=2", "-p", "sed"]
+    assert refused(starting, capsys, *given, main=raising(error)) == (2, f"error: {said}\n")
+
+
+def test_another_error_is_no_mistake_of_the_user(starting: Callable) -> None:
+    with pytest.raises(ZeroDivisionError):
+        starting(main=lambda: 1 / 0)
+
+
+@pytest.mark.parametrize(
+    ("task", "override", "said"),
+    [
+        ("sentiment", "seed", "'seed' is not an option: write key=value, for instance seed=2."),
+        ("sentiment", "+cell=gru", "+cell=gru: cell has a value already; write cell=gru"),
+        ("sentiment", "+cell=", "+cell=: cell has a value already; write cell="),
+        ("sentiment", "decoder=luong", "decoder: sentiment has no such part. "),
+        ("sentiment", "~decoders=luong", None),
+        ("memory", "~tokenizr=", None),
+        ("sentiment", "+decoder=luong", "+decoder: sentiment has no such part. "),
+        ("sentiment", "readout=", "readout: sentiment has no such part. --help lists the options."),
+        ("sentiment", "cell=grx", "cell=grx: there is no such option. Did you mean gru?"),
+        ("sentiment", "cell=gru,lstn", "cell=lstn: there is no such option. Did you mean lstm?"),
+        ("sentiment", "~schedule", "~schedule: sentiment needs one of {schedule}."),
+        ("sentiment", "schedule=null", "schedule=null: sentiment needs one of {schedule}."),
+        ("sentiment", "schedule=", "schedule=: sentiment needs one of {schedule}."),
+        ("sentiment", "embeddings=", "embeddings=: choose one of {embeddings}, or null for none."),
+        ("sentiment", "embeddings=null", None),
+        ("sentiment", "~embeddings", None),
+        ("sentiment", "++cell=gru", None),
+        ("sentiment", "~cell", "~cell: sentiment needs one of {cell}."),
+        ("sentiment", "recorder=null,states", "recorder=null,states: no sweep leaves a part out: start one with "
+         "recorder=null of its own."),
+        ("sentiment", "cell=gru,choice(zzz)", None),
+        ("sentiment", "+nothing=1", "+nothing: nothing reads this key. "),
+        ("sentiment", "+nothing.at.all=1", "+nothing.at.all: nothing reads this key. "),
+        ("sentiment", "+split.limt=1", "+split.limt: nothing reads this key. Did you mean split.limit?"),
+        ("sentiment", "+seed.more=1", "+seed.more: nothing reads this key. "),
+        ("sentiment", "+split.limit=1", None),
+        ("sentiment", "+split.limit.more=1", "+split.limit.more: nothing reads this key. "),
+        ("sentiment", "+trainer.anything.at.all=1", None),
+        ("sentiment", "+hydra.anything=1", None),
+    ],
+)  # fmt: skip
+def test_a_sentence_names_what_may_be_given(task: str, override: str, said: str | None) -> None:
+    if said is None:
+        check(task, [override])
+        return
+    with pytest.raises(InputError) as refusal:
+        check(task, [override])
+    found = {group: ", ".join(options(group)) for group in ("schedule", "embeddings", "cell")}
+    sentence = str(refusal.value)
+    assert sentence.startswith(said.format(**found)) and (said.endswith(" ") or sentence == said.format(**found))
+
+
+def test_every_override_is_checked() -> None:
+    check("sentiment", ["seed=1", "cell=gru"])
+    for wrong in ("cell=grx", "sed", "+zz=1", "data.train=a=b"):
+        with pytest.raises(InputError):
+            check("sentiment", ["cell=gru", "~embeddings", wrong])
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["data=files"], "data=files needs data.train."),
+        (["data=sst2,files"], "data=files needs data.train."),
+        (["data=files", "data.train="], "data=files needs data.train."),
+        (["data=files", "++data.train=x"], None),
+        (["data=nothing"], None),
+        (["data=choice(files)"], None),
+        (["data.train=x"], None),
+    ],
+)
+def test_data_are_checked_for_what_they_need(overrides: list[str], said: str | None) -> None:
+    if said is None:
+        check_data("sentiment", overrides)
+        return
+    with pytest.raises(InputError) as refusal:
+        check_data("sentiment", overrides)
+    assert str(refusal.value).startswith(f"{said} For instance: python -m tasks.sentiment data=files data.train=")
+
+
+def test_data_without_an_example_for_the_task_are_refused_in_one_sentence() -> None:
+    with pytest.raises(InputError) as refusal:
+        check_data("memory", ["data=parallel"])
+    needed = " and ".join(keys_of("parallel"))
+    assert len(keys_of("parallel")) > 1 and str(refusal.value) == f"data=parallel needs {needed}."
+
+
+def test_all_keys_that_a_command_line_may_set_are_known() -> None:
+    cfg = OmegaConf.create(
+        {"a": {"b": {"c": 1}, "d": None, "e": "???", "f": [1]}, "g": "${a}", "h": None, "i": "???",
+         "hydra": {"runtime": {"choices": {"cell": "gru", "data": "x", "a": "y", "hydra/launcher": "basic"}}}}
+    )  # fmt: skip
+    below = ["a", "a.b", "a.b.c", "a.d", "a.e", "a.f", "g", "h", "i"]
+    assert list(keys(cfg))[: len(below)] == below and "hydra.runtime.choices.cell" in list(keys(cfg))
+    assert names_of(cfg) == ["cell", "data", *below, "hydra"]
+
+
+@pytest.mark.parametrize(
+    ("name", "names", "said"),
+    [
+        ("grv", ["gru", "lstm"], "Did you mean gru?"),
+        (
+            "lr",
+            ["a.lr", "other.lr", "third/lr", "b.lr", "lrx"],
+            "Did you mean a.lr or other.lr or third/lr?",
+        ),
+        ("x.lr", ["x", "y.lr"], "Did you mean y.lr?"),
+        ("data.pth", ["data", "data.path", "other.path"], "Did you mean data.path?"),
+        ("zzzzzzzz.pth", ["a.path", "b.path", "c.path", "d.path"], "Did you mean a.path or b.path or c.path?"),
+        ("epochs", ["trainer.max_epochs", "zzz"], "Did you mean trainer.max_epochs?"),
+        ("zzzz", ["b", "a"], "Choose one of a, b."),
+        ("zzzz", list("abcdefghijkl"), "Choose one of a, b, c, d, e, f, g, h, i, j, k, l."),
+        ("zzzz", list("abcdefghijklm"), "--help lists the options."),
+        ("data.path.zzz", ["data.path", "data"], "Choose one of data, data.path."),
+    ],
+)
+def test_the_nearest_names_are_suggested(name: str, names: list[str], said: str) -> None:
+    assert suggestion(name, names) == said
+
+
+def test_a_misspelt_key_is_compared_with_the_parts_that_are_chosen() -> None:
+    error = ConfigKeyError("Key 'optimizer.betsa' is not in struct")
+    said = explain("sentiment", ["optimizer=adamw", "seed=1,2", "optimizer.betsa=1"], error)
+    assert said == "optimizer.betsa=1: there is no such key. Did you mean optimizer.betas?"
+    error, path = ConfigKeyError("Key 'data.pth' is not in struct"), "Did you mean data.path?"
+    assert explain("sentiment", ["data=sst2", "cell=rnn,gru", "data.pth=1"], error).endswith(path)
+    assert not explain("sentiment", ["data.pth=1"], error).endswith(path)
+    error = ConfigKeyError("Key 'sed' is not in struct")
+    assert explain("sentiment", ["data=sst2", "cell=nothing", "sed=1"], error).endswith("Did you mean seed?")
+
+
+@pytest.mark.parametrize("value", ["", "a", 'a"b', "a\\", 'a\\"b', "a\\\\b", '\\\\"', "a b=c"])
+def test_a_quoted_value_is_read_as_it_was(value: str) -> None:
+    parsed = OverridesParser.create().parse_override(f"data.train={quote(value)}")
+    assert parsed.value() == value
+
+
+def test_a_run_is_started_after_the_choice_of_how_threads_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr("training.commandline.choose_wait_policy", lambda: done.append("waiting"))
+    monkeypatch.setattr("training.run.run", lambda cfg: done.append(cfg.task) or 0.5)
+    try:
+        assert run_task(OmegaConf.create({"task": "sentiment"})) == 0.5 and done == ["waiting", "sentiment"]
+        with pytest.raises(TerminatedError):
+            signal.raise_signal(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
