@@ -1,9 +1,28 @@
-"""How commands with ``key=value`` options end when they cannot go on."""
+"""How commands read ``key=value`` options, and how they end when they cannot go on."""
+
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
 from data.errors import InputError
-from training.options import one_sentence
+from training.options import one_sentence, option, parse
+
+
+@dataclass
+class Chosen:
+    """Options of a command."""
+
+    run: str = option(..., "the folder of a run", "runs/a")
+    kind: str = option("plain", "how to write", "json", choices=("plain", "json", "text"))
+    number: int = option(3, "how many", "5", minimum=2, maximum=2000)
+    limit: int | None = option(None, "how many at most", "7")
+    author: str | None = option(None, "who", "me")
+    names: tuple[str, ...] = option((), "which", "a")
+
+
+def chosen(*arguments: str) -> Chosen:
+    return parse(Chosen, arguments, "python -m do.it", "Does it.")
 
 
 @pytest.mark.parametrize(
@@ -23,3 +42,89 @@ def test_a_command_that_cannot_go_on_ends_with_one_sentence(
     with pytest.raises(SystemExit) as ended, one_sentence():
         raise error
     assert ended.value.code == code and capsys.readouterr().err == f"{printed}\n"
+
+
+ALL = "the options are run, kind, number, limit, author, names."
+
+
+def test_options_are_taken_as_they_stand() -> None:
+    assert chosen("run=a b") == Chosen("a b", "plain", 3, None, None, ())
+    given = ["names=a", "run=", "run=x=y", "kind=text", "number=2000", "limit=1", "author=null", "names=b=c,d"]
+    assert chosen(*given) == Chosen("x=y", "text", 2000, 1, "null", ("a", "b=c,d"))
+    assert chosen("run=x", "number=2", "limit=null").limit is None
+    assert chosen("run=x", "limit=1000000000").limit == 10**9
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nmber=3"], "'nmber=3' is not an option; did you mean number=?"),
+        (["--number=3"], "'--number=3' is not an option; did you mean number=?"),
+        (["---xnumberX-"], "'---xnumberX-' is not an option; did you mean number=?"),
+        (["number"], "'number' is not an option; did you mean number=?"),
+        (["zz=3"], f"'zz=3' is not an option; {ALL}"),
+        ([], "run= is missing: python -m do.it run=runs/a"),
+        (["run="], "run= is missing: python -m do.it run=runs/a"),
+        (["run=x", "number=x"], "number=x: must be a whole number."),
+        (["run=x", "number="], "number=: must be a whole number."),
+        (["run=x", "number=null"], "number=null: must be a whole number."),
+        (["run=x", "number=٣"], "number=٣: must be a whole number."),
+        (["run=x", "number=²"], "number=²: must be a whole number."),
+        (["run=x", f"number={'1' * 13}"], f"number={'1' * 13}: must be a whole number."),
+        (["run=x", f"number={'1' * 12}"], f"number={'1' * 12}: must be from 2 to 2,000."),
+        (["run=x", "number=1"], "number=1: must be from 2 to 2,000."),
+        (["run=x", "number=2001"], "number=2001: must be from 2 to 2,000."),
+        (["run=x", "limit=0"], "limit=0: must be from 1 to 1,000,000,000."),
+        (["run=x", "limit=1000000001"], "limit=1000000001: must be from 1 to 1,000,000,000."),
+        (["run=x", "kind=jsn"], "kind=jsn: choose plain, json or text (did you mean json?)."),
+        (["run=x", "kind=zz"], "kind=zz: choose plain, json or text."),
+        (["run=x", f"kind={'z' * 99}"], f"kind={'z' * 79}…: choose plain, json or text."),
+        (
+            [f"{'z' * 99}=1"],
+            f"'{'z' * 79}…' is not an option; {ALL}",
+        ),
+    ],
+)
+def test_options_that_cannot_be_are_refused_with_what_can(arguments: list[str], message: str) -> None:
+    with pytest.raises(InputError) as refusal:
+        chosen(*arguments)
+    assert str(refusal.value) == message
+
+
+@pytest.mark.parametrize("argument", ["-h", "--help"])
+def test_help_explains_every_option_and_ends_the_program(argument: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        chosen("number=x", argument)
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "python -m do.it run=DIR [key=value ...]",
+        "",
+        "Does it.",
+        "",
+        "  run              the folder of a run",
+        "                   required; example: run=runs/a",
+        "  kind             how to write",
+        "                   default: plain; example: kind=json",
+        "  number           how many",
+        "                   default: 3; example: number=5",
+        "  limit            how many at most",
+        "                   default: none; example: limit=7",
+        "  author           who",
+        "                   default: none; example: author=me",
+        "  names            which",
+        "                   default: (); example: names=a",
+    ]
+
+
+def test_of_several_processes_one_reports_an_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def ended() -> tuple[Any, str]:
+        with pytest.raises(SystemExit) as error, one_sentence():
+            raise InputError("wrong")
+        return error.value.code, capsys.readouterr().err
+
+    assert ended() == (2, "error: wrong\n")
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert ended() == (2, "")
