@@ -3,9 +3,10 @@
 import json
 import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from conftest import SMALL, options
@@ -13,14 +14,26 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from processes import command
 
+from data.errors import InputError
 from training.experiment import counter
 from training.folders import job_name
 from training.identity import config_id
 from training.load import load_config
-from training.size import match_parameters
-from training.sweep import ALL_COMBINATIONS, leave_test_to_the_end, threads_of_a_job
+from training.size import layers, match_parameters, sized, smallest_reaching
+from training.sweep import (
+    ALL_COMBINATIONS,
+    check_choices,
+    count_test_scores,
+    describe,
+    finished,
+    leave_test_to_the_end,
+    mark_for_resume,
+    remove_dry_run_folders,
+    set_aside,
+    threads_of_a_job,
+)
 from training.sweep_progress import ONE_BY_ONE, SweepProgress
-from training.sweep_table import MOST_ROWS, print_table
+from training.sweep_table import MOST_ROWS, job_title, outcome, print_table, sweep_table, told_apart_by
 from training.trainer import Trainer
 
 SIZES = {"vocab_size": 500, "num_labels": 2}
@@ -286,3 +299,370 @@ def test_every_hidden_size_of_a_model_is_matched(composed: Callable) -> None:
 
     matched = match_parameters(cfg, count)
     assert (matched.model.encoder.hidden_size, matched.model.decoder.hidden_size) == (512, 1024)
+
+
+RESULT = {
+    "status": "ok",
+    "options_id": "0a1b2c3d",
+    "files_sha256": "ff",
+    "training": {"precision": "fp32"},
+    "metrics": {"validation": {"accuracy": 0.5, "macro_f1": 0.4}},
+    "selection": {"metric": "macro_f1"},
+}
+WANTED = {"options_id": "0a1b2c3d", "files_sha256": "ff", "test": True, "precision": "fp32", "seed": 3}
+
+
+@pytest.mark.parametrize(
+    ("changes", "wanted", "score"),
+    [
+        ({}, {}, 0.4),
+        ({"test": True}, {}, 0.4),
+        ({"status": "failed"}, {}, None),
+        ({"test": False}, {}, None),
+        ({}, {"test": False}, None),
+        ({}, {"options_id": "11111111"}, None),
+        ({}, {"files_sha256": None}, None),
+        ({}, {"precision": "bf16"}, None),
+        ({"training": "none"}, {}, None),
+        ({"training": "none"}, {"precision": None}, 0.4),
+        ({"seed": 4}, {}, 0.4),
+    ],
+)
+def test_a_finished_run_is_one_of_the_same_options_files_precision_and_scores(
+    tmp_path: Path, changes: dict, wanted: dict, score: float | None
+) -> None:
+    (tmp_path / "result.json").write_text(json.dumps(RESULT | changes))
+    assert finished(tmp_path, WANTED | wanted) == score
+    assert finished(tmp_path / "nothing", WANTED | wanted) is None
+
+
+def test_a_run_of_any_precision_is_finished_where_none_is_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "result.json").write_text(json.dumps(RESULT | {"training": {"precision": "bf16"}}))
+    assert finished(tmp_path, {key: value for key, value in WANTED.items() if key != "precision"}) == 0.4
+
+
+def test_a_finished_run_of_other_data_is_moved_aside_and_kept_whole(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for ending in ("", "-2", "-3"):
+        folder = tmp_path / "job"
+        folder.mkdir(exist_ok=True)
+        (folder / "result.json").write_text(json.dumps(RESULT | {"ended": "2026-01-02T03:04:05"}))
+        for name in ("model.safetensors", "run.log", ".lock"):
+            (folder / name).write_text(ending)
+        caplog.clear()
+        set_aside(folder)
+        aside = tmp_path / f"job-before-2026-01-02T03-04-05{ending}"
+        assert {path.name for path in aside.iterdir()} == {"result.json", "model.safetensors"}
+        assert {path.name for path in folder.iterdir()} == {"run.log", ".lock"}
+        assert (aside / "model.safetensors").read_text() == ending
+        said = f"the finished run of other data or scores in {folder} was moved to {aside}"
+        assert caplog.messages == [said] and caplog.records[0].levelname == "WARNING"
+
+
+def test_a_run_that_did_not_finish_stays_where_it_is(tmp_path: Path) -> None:
+    (tmp_path / "job").mkdir()
+    (tmp_path / "job" / "result.json").write_text(json.dumps(RESULT | {"status": "interrupted"}))
+    set_aside(tmp_path / "job")
+    assert [path.name for path in tmp_path.iterdir()] == ["job"] and (tmp_path / "job" / "result.json").is_file()
+    (tmp_path / "job" / "result.json").write_text(json.dumps(RESULT))
+    set_aside(tmp_path / "job")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["job", "job-before-"]
+
+
+def test_runs_that_scored_a_test_split_are_counted(tmp_path: Path) -> None:
+    for number, metrics in enumerate(({"test": {}}, {"validation": {}}, {"test": {}, "validation": {}}, None)):
+        (tmp_path / f"{number}").mkdir()
+        (tmp_path / f"{number}" / "result.json").write_text(json.dumps({"metrics": metrics} if metrics else {}))
+    assert count_test_scores(tmp_path) == 2
+
+
+@pytest.mark.parametrize(
+    ("key", "choices"), [("sweep", "choose run or dry."), ("on_error", "choose continue or stop.")]
+)
+def test_what_a_sweep_does_is_one_of_two(key: str, choices: str) -> None:
+    for sweep, on_error in (("run", "stop"), ("dry", "continue")):
+        check_choices(OmegaConf.create({"sweep": sweep, "on_error": on_error}))
+    with pytest.raises(InputError) as refusal:
+        check_choices(OmegaConf.create({"sweep": "dry", "on_error": "stop", key: "maybe"}))
+    assert str(refusal.value) == f"{key}=maybe: {choices}"
+
+
+@pytest.mark.parametrize(
+    ("name", "resumed"), [("checkpoint.pt", True), ("checkpoint.old.pt", True), ("model.safetensors", False)]
+)
+def test_a_job_with_a_checkpoint_is_resumed(tmp_path: Path, name: str, resumed: bool) -> None:
+    cfg = OmegaConf.create({"resume": False})
+    (tmp_path / name).write_bytes(b"")
+    mark_for_resume(cfg, tmp_path)
+    assert cfg.resume is resumed
+
+
+def test_a_listed_job_is_one_line(composed: Callable) -> None:
+    cfg = composed("sentiment", "seed=7", "model.encoder.hidden_size=64")
+    line = f"{config_id(cfg)}  seed 7  hidden size   64     1,234,567 parameters  "
+    assert describe(cfg, 1234567, is_finished=False) == f"{line}to run"
+    assert describe(cfg, 1234567, is_finished=True) == f"{line}finished"
+    OmegaConf.set_struct(cfg, False)
+    cfg.model = {"_target_": "tasks.sentiment.model.SentimentClassifier"}
+    cfg.trial, cfg.search.group, cfg.search.space = 3, "aa", {"rate": {"keys": ["optimizer.lr"]}}
+    cfg.optimizer.lr = 0.25
+
+    line = f"{config_id(cfg)}  seed 7  hidden size    0             5 parameters  to run  trial 3: rate 0.25"
+    assert describe(cfg, 5, is_finished=False) == line
+
+
+@pytest.mark.parametrize(
+    ("in_job", "beside", "left"),
+    [
+        (["run.log", ".lock"], ["multirun.yaml"], []),
+        ([], [], []),
+        (None, ["multirun.yaml"], []),
+        (["run.log", "result.json"], [], ["sweep", "sweep/job", "sweep/job/result.json", "sweep/job/run.log"]),
+        (["run.log"], ["other"], ["sweep", "sweep/other"]),
+    ],
+)
+def test_a_job_that_is_listed_leaves_no_folder_but_one_with_files(
+    tmp_path: Path, in_job: list[str] | None, beside: list[str], left: list[str]
+) -> None:
+    sweep = tmp_path / "sweep"
+    (sweep if in_job is None else sweep / "job").mkdir(parents=True)
+    for name in [*(f"job/{name}" for name in in_job or []), *beside]:
+        (sweep / name).write_text("")
+    remove_dry_run_folders(sweep / "job")
+    assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")) == left
+    remove_dry_run_folders(tmp_path / "gone" / "job")
+
+
+@pytest.mark.parametrize(("jobs", "threads"), [(-2, 1), (-6, 2), (-8, 8), (-20, 8), (4, 2), (16, 1)])
+def test_jobs_below_zero_count_from_the_number_of_cores(
+    jobs: int, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: set(range(8)) if process == 0 else set(), raising=False)
+    assert threads_of_a_job({"n_jobs": jobs}) == threads
+    monkeypatch.delattr("os.sched_getaffinity")
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    assert threads_of_a_job({"n_jobs": jobs}) == threads
+    monkeypatch.setattr("os.cpu_count", lambda: None)
+    assert threads_of_a_job({"n_jobs": 1}) == threads_of_a_job({"n_jobs": 2}) == 1
+
+
+def progress_of(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, **changes: Any) -> tuple[SweepProgress, DictConfig]:
+    """The progress of a sweep at its first job, which takes 60 seconds, and the config of this job."""
+    progress, cfg = SweepProgress(), Job(0, tmp_path / "job", 1).config
+    monkeypatch.setattr("time.time", lambda: 1000.0)
+    progress.on_multirun_start(OmegaConf.merge(cfg, changes))
+    monkeypatch.setattr("time.time", lambda: 1060.0)
+    cfg = OmegaConf.merge(cfg, {"hydra": {"overrides": {"task": ["cell=gru", "seed=1"]}}}, changes)
+    progress.on_job_start(cfg)
+    monkeypatch.setattr("time.time", lambda: 1120.0)
+    return progress, cfg
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, ["job 1 of 2: gru: failed in 60 s; about 1 min left"]),
+        ({"hydra": {"launcher": {"_target_": "joblib"}}}, ["gru: failed in 60 s"]),
+        ({"hydra": {"overrides": {"task": ["seed=1"]}}}, ["job 1 of 1: sentiment: failed in 60 s"]),
+        ({"hydra": {"job": {"num": 1}}}, ["job 2 of 2: gru: failed in 60 s"]),
+        ({"hydra": {"job": {"num": None}}}, []),
+        ({"sweep": "dry"}, []),
+    ],
+)
+def test_a_job_that_ends_is_one_line_of_the_log(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture, changes: dict, said: list[str]
+) -> None:
+    caplog.set_level("INFO")
+    progress, cfg = progress_of(monkeypatch, tmp_path, **changes)
+    progress.on_job_end(cfg)
+    assert caplog.messages == said
+    assert progress.failed_jobs(tmp_path) == set()  # nothing is known of what the job returned
+
+
+def test_the_time_left_is_that_of_the_jobs_that_ran(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    progress, cfg = progress_of(monkeypatch, tmp_path, hydra={"overrides": {"task": ["cell=a,b,c,d"]}})
+    started = {number: datetime.fromtimestamp(1060 + number, UTC).isoformat() for number in (-1, 0)}
+    for number, (status, begin) in enumerate([("ok", -1), ("ok", 0), ("failed", -1)]):
+        write_result(tmp_path / str(number), status=status, started=started[begin])
+        output = {"hydra": {"runtime": {"output_dir": str(tmp_path / str(number))}, "job": {"num": number}}}
+        progress.on_job_end(OmegaConf.merge(cfg, output, {"hydra": {"overrides": {"task": ["cell=a"]}}}))
+        monkeypatch.setattr("time.time", lambda: 1300.0)
+
+    assert caplog.messages == [
+        "job 1 of 4: a: accuracy 90.0, finished before",
+        "job 2 of 4: a: accuracy 90.0 in 4 min; about 8 min left",
+        "job 3 of 4: a: failed in 4 min; about 4 min left",
+    ]
+
+
+def test_a_sweep_whose_jobs_failed_ends_with_their_table_and_names(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    progress, cfg = progress_of(monkeypatch, tmp_path)
+    for number, (status, second) in enumerate([("failed", 0), ("out_of_memory", 1), ("failed", -1), ("diverged", 5)]):
+        started = datetime.fromtimestamp(1000 + second, UTC).isoformat()
+        write_result(tmp_path / f"{3 - number}", status=status, started=started)
+    (tmp_path / "odd").mkdir()
+    (tmp_path / "odd" / "result.json").write_text(json.dumps({"status": "failed"}))  # of whichever start
+    assert progress.failed_jobs(tmp_path) == {tmp_path / "2", tmp_path / "3"}
+    (tmp_path / "odd" / "result.json").unlink()
+    with pytest.raises(SystemExit) as ended:
+        progress.on_multirun_end(cfg)
+    assert ended.value.code == 1
+    assert caplog.messages == ["2 failed, for the reason in run.log of each folder: 2, 3"]
+    assert caplog.records[0].levelname == "ERROR" and "out_of_memory" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("result", "seconds", "said"),
+    [
+        ({}, 3.0, "failed in 3 s"),
+        ({"status": "diverged"}, 180.0, "diverged in 3 min"),
+        ({"status": "ok", "selection": {"metric": "accuracy", "score": 0.912}}, 3.0, "accuracy 91.2 in 3 s"),
+        ({"status": "ok", "selection": {"metric": "bleu", "score": 23.456}}, None, "BLEU 23.5, finished before"),
+    ],
+)
+def test_a_job_ends_with_its_score_or_its_status(result: dict, seconds: float | None, said: str) -> None:
+    assert outcome(result, seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("cell=gru", "gru"),
+        ("data=files", "files"),
+        ("experiment=sentiment/imdb", "sentiment/imdb"),
+        ("model.encoder.cell=x", "cell x"),
+        ("trainer.max_epochs=3", "max epochs 3"),
+        ("data.path=/a/b/c/d", "path c/d"),
+        ("data.text_column=a/b/c/d", "text column a/b/c/d"),
+        ("codec.path=a/b/c/d", "path a/b/c/d"),
+        ("optimizer.lr=a=b", "lr a=b"),
+    ],
+)
+def test_a_job_is_named_in_words(override: str, said: str) -> None:
+    key = override.partition("=")[0]
+    assert job_title([override], [key]) == job_title([f"++{override}", "seed=2"], ["no", key]) == said
+
+
+def job_result(score: float | None, *overrides: str, **changes: Any) -> dict[str, Any]:
+    """The result of a job; of one that diverged without a score."""
+    content = {"task": "translation", "cell": "gru", "seed": 3, "overrides": overrides, "parameters": 12345}
+    if score is None:
+        return {**content, "status": "diverged", **changes}
+    scores = {"selection": {"metric": "bleu", "score": score}, "training": {"seconds": 300.0}}
+    return {**content, "status": "ok", **scores, "metrics": {"validation": {"bleu": score}}, **changes}
+
+
+def test_a_table_has_a_row_for_every_job() -> None:
+    both = {"metrics": {"validation": {"bleu": 20.0}, "test": {"bleu": 19.0}}}
+    jobs = [job_result(None, "seed=1"), job_result(20.0, "seed=2", **both), job_result(10.0)]
+    table = sweep_table(jobs, ["seed"])
+    assert table.title == "translation: BLEU"
+    assert [column.header for column in table.columns] == ["job", "validation", "test", "parameters", "time"]
+    assert [column.justify for column in table.columns] == ["left", *["right"] * 4]
+    assert [column.no_wrap for column in table.columns] == [False, *[True] * 4]
+    assert list(zip(*(column.cells for column in table.columns), strict=True)) == [
+        ("seed 1", "diverged", "", "", ""),
+        ("seed 2", "20.00", "19.00", "12,345", "5 min"),
+        ("gru, seed 3", "10.00", "", "12,345", "5 min"),
+    ]
+    assert sweep_table(jobs[:1], ["seed"]).title == "translation: score"
+
+
+def test_jobs_come_best_first_and_those_without_a_score_last(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    for number, error in enumerate((None, 3.0, 1.0, 2.0)):
+        content = job_result(error, f"seed={number}")
+        if error is not None:
+            content |= {"selection": {"metric": "mae", "score": error}, "metrics": {"validation": {"mae": error}}}
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / str(number) / "result.json").write_text(json.dumps(content))
+    (tmp_path / "5").mkdir()
+    (tmp_path / "5" / "result.json").write_text("damaged")
+    print_table(tmp_path, [])
+    printed = capsys.readouterr().out
+    assert re.findall(r"seed (\d)", printed) == ["2", "3", "1", "0"] and "more jobs" not in printed
+    assert printed.splitlines()[-1] == f"Means over seeds and tests: python -m analysis.compare {tmp_path}"
+
+
+def test_jobs_are_told_apart_by_what_varies_in_their_folder() -> None:
+    jobs = [job_result(1.0, "cell=gru", "seed=1", "a=1"), job_result(1.0, "cell=gru", "seed=2"), {"status": "failed"}]
+    assert told_apart_by(jobs[:2], []) == ["seed", "a"]
+    assert told_apart_by(jobs[:2], ["cell", "seed"]) == ["cell", "seed", "a"]
+    assert told_apart_by(jobs, ["b"]) == ["b", "cell", "seed", "a"]
+
+
+def linear(cfg: DictConfig) -> int:
+    """Parameters of a model that has 4 or 1 for every feature of the hidden state."""
+    return cfg.model.encoder.hidden_size * (4 if "lstm" in cfg.cell._target_ else 1)
+
+
+def test_a_size_is_matched_as_well_as_it_can_be(composed: Callable) -> None:
+    cfg = composed("sentiment", "cell=gru", "match=parameters", "model.encoder.hidden_size=100")
+    cases = {lambda c: linear(c): 400, lambda c: linear(c) // 3 * 3: 399, lambda c: 7 + linear(c): 400}
+    for count, size in cases.items():
+        matched = match_parameters(cfg, count)
+        assert matched.model.encoder.hidden_size == size and matched.match is None
+        assert cfg.model.encoder.hidden_size == 100 and cfg.match == "parameters"
+    unmatched = composed("sentiment", "cell=gru")
+    assert match_parameters(unmatched, linear) is unmatched
+
+
+def test_the_nearer_of_two_sizes_is_taken(composed: Callable) -> None:
+    cfg = composed("sentiment", "cell=gru", "match=parameters", "model.encoder.hidden_size=100")
+    for wanted, size in ((1004, 100), (1006, 101), (1005, 100)):
+        count = lambda c, wanted=wanted: wanted if "lstm" in c.cell._target_ else 10 * c.model.encoder.hidden_size  # noqa: E731
+        assert match_parameters(cfg, count).model.encoder.hidden_size == size
+
+
+def test_a_size_that_cannot_be_matched_says_by_how_much(composed: Callable) -> None:
+    cfg = composed("sentiment", "cell=gru", "match=parameters", "model.encoder.hidden_size=1")
+    known = {1: 1000, 2: 5000}
+
+    def count(c: DictConfig) -> int:
+        return 2000 if "lstm" in c.cell._target_ else known.get(c.model.encoder.hidden_size, 9000)
+
+    with pytest.raises(InputError) as refusal:
+        match_parameters(cfg, count)
+    assert str(refusal.value) == (
+        "match=parameters: no hidden size comes within 1 % of the 2,000 parameters that lstm has; the nearest has "
+        "1,000. A larger model has a size that does."
+    )
+    for near, far in ((2019, 2021), (1981, 1979)):
+        known[2] = near
+        assert match_parameters(cfg, count).model.encoder.hidden_size == 2
+        known[2] = far
+        with pytest.raises(InputError, match=f"the nearest has {far:,}"):
+            match_parameters(cfg, count)
+
+
+def test_another_size_than_the_largest_is_found_and_no_layer_vanishes() -> None:
+    cfg = OmegaConf.create(
+        {
+            "match": "parameters",
+            "model": {
+                "encoder": {"cell": 1, "hidden_size": 10},
+                "list": [1],
+                "small": {"cell": 1, "hidden_size": 2},
+                "same": {"cell": 1, "hidden_size": "${model.encoder.hidden_size}"},
+                "copy": "${model.encoder}",
+                "missing": "???",
+                "plain": {"hidden_size": 5},
+                "deep": {"part": {"cell": None, "hidden_size": 20}},
+            },
+        }
+    )
+    assert [layer.hidden_size for layer in layers(cfg.model)] == [10, 2, 20]
+    smaller = sized(cfg, 10, 2)
+    assert (smaller.model.encoder.hidden_size, smaller.model.small.hidden_size) == (2, 1)
+    assert smaller.model.deep.part.hidden_size == 4 and smaller.model.plain.hidden_size == 5
+    assert smaller.match is None and cfg.match == "parameters" and cfg.model.encoder.hidden_size == 10
+    for wanted, size in ((1, 1), (639, 639), (640, 640), (10**6, 640)):
+        assert smallest_reaching(cfg, lambda c: c.model.encoder.hidden_size, wanted) == (10, size)
