@@ -1,7 +1,9 @@
 """Trials: drawn values are values of the config, the same for every cell; what the command line gives is not drawn."""
 
 import json
+import re
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,14 +11,26 @@ import torch
 from conftest import options
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
+from scipy.stats import qmc
 
+from data.errors import InputError
 from models.cells.base import Cell
 from models.orthogonal import orthogonal_recurrence
 from training.build import build
 from training.folders import job_name
 from training.identity import config_id
 from training.load import load, load_config
-from training.trials import Dimension, covers, dimensions, point, with_trial
+from training.trials import (
+    Dimension,
+    check_number,
+    covers,
+    describe_trial,
+    dimensions,
+    given_keys,
+    point,
+    trial_of,
+    with_trial,
+)
 
 TRIALS = 16
 
@@ -26,8 +40,6 @@ def drawn(composed: Callable, *overrides: str, task: str = "sentiment") -> DictC
 
 
 def values(cfg: DictConfig) -> dict:
-    from training.trials import trial_of
-
     found = trial_of(cfg)
     assert found is not None
     return found["values"]
@@ -178,3 +190,149 @@ def test_a_run_starts_by_the_rule_of_its_config(launch: Callable, files: list[st
     assert torch.allclose(weight @ weight.T, torch.eye(8), atol=1e-4)
     with pytest.raises(SystemExit):
         launch("sentiment", *still, "recurrent_weights=skewed", folder="wrong")
+
+
+@pytest.mark.parametrize(
+    ("entry", "position", "value"),
+    [
+        ({"range": [-1, 3]}, 0.25, 0.0),
+        ({"range": [0.0, 1.0]}, 0.123456, 0.1235),
+        ({"range": [1, 9], "integer": True}, 0.45, 5),
+        ({"log": [0.01, 100.0]}, 0.25, 0.1),
+        ({"log": [1, 1000], "integer": True}, 0.5, 32),
+        ({"choice": ["a", "b", None]}, 0.0, "a"),
+        ({"choice": ["a", "b", None]}, 0.34, "b"),
+        ({"choice": ["a", "b", None]}, 1.0, None),
+    ],
+)
+def test_a_position_stands_for_a_value(entry: dict, position: float, value: Any) -> None:
+    found = Dimension("name", {"keys": ["a"], **entry}).value(position)
+    assert found == value and type(found) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("entry", "value", "position"),
+    [
+        ({"range": [-1.0, 3.0]}, 0.0, 0.25),
+        ({"range": [-1.0, 3.0]}, 5.0, 1.0),
+        ({"range": [-1.0, 3.0]}, -5.0, 0.0),
+        ({"log": [0.01, 100.0]}, 0.1, 0.25),
+        ({"choice": ["a", "b"]}, "a", 0.25),
+        ({"choice": ["a", "b"]}, "b", 0.75),
+    ],
+)
+def test_a_value_has_a_position(entry: dict, value: Any, position: float) -> None:
+    assert Dimension("name", {"keys": ["a"], **entry}).position(value) == pytest.approx(position)
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        (5, "give keys, and one of log, range and choice"),
+        ({"keys": ["a"]}, "give keys, and one of log, range and choice"),
+        ({"keys": ["a"], "log": [1, 2], "range": [1, 2]}, "give keys, and one of log, range and choice"),
+        ({"log": [1, 2]}, "keys and values are lists that are not empty"),
+        ({"keys": None, "log": [1, 2]}, "keys and values are lists that are not empty"),
+        ({"keys": ["a"], "choice": []}, "keys and values are lists that are not empty"),
+        ({"keys": ["a"], "choice": "ab"}, "keys and values are lists that are not empty"),
+        ({"keys": ["a"], "range": 5}, "keys and values are lists that are not empty"),
+        ({"keys": ["a"], "range": [1]}, "range takes two numbers, the lower one first"),
+        ({"keys": ["a"], "range": [1, 1]}, "range takes two numbers, the lower one first"),
+        ({"keys": ["a"], "range": [1, 2, 3]}, "range takes two numbers, the lower one first"),
+        ({"keys": ["a"], "range": [1, "x", 2]}, "range takes two numbers, the lower one first"),
+        ({"keys": ["a"], "range": [False, 2]}, "range takes two numbers, the lower one first"),
+        ({"keys": ["a"], "log": ["x", 2]}, "log takes two numbers, the lower one first"),
+        ({"keys": ["a"], "log": [0, 2]}, "log takes numbers greater than 0"),
+    ],
+)
+def test_an_entry_of_a_space_that_cannot_be_is_refused(entry: Any, message: str) -> None:
+    with pytest.raises(InputError) as refusal:
+        Dimension("rate", entry)
+    assert str(refusal.value) == f"search.space.rate: {message}."
+
+
+@pytest.mark.parametrize("search", [None, 5, {}, {"space": None}, {"space": {}}, {"space": [1]}])
+def test_without_a_space_nothing_is_drawn(search: Any) -> None:
+    with pytest.raises(InputError) as refusal:
+        dimensions(OmegaConf.create(search) if isinstance(search, dict) else search)
+    assert str(refusal.value) == "trial: search has no space; choose a file of conf/search with search=NAME."
+
+
+@pytest.mark.parametrize(("kind", "sequence"), [("halton", qmc.Halton), ("sobol", qmc.Sobol)])
+def test_points_are_those_of_a_scrambled_sequence(kind: str, sequence: Any) -> None:
+    points = sequence(3, scramble=True, seed=5).random(4).tolist()
+    assert [point(number, 3, 5, kind) for number in range(4)] == points
+    assert point(2, 3, 5) == qmc.Halton(3, scramble=True, seed=5).random(3).tolist()[2]
+
+
+@pytest.mark.parametrize("number", [-1, 10_000, True, False, 1.0, "1"])
+def test_a_trial_has_a_whole_number(number: Any) -> None:
+    with pytest.raises(InputError) as refusal:
+        check_number(number)
+    shown = str(number).lower() if isinstance(number, bool) else number
+    assert str(refusal.value) == f"trial={shown}: give a whole number from 0, or null for no trial."
+    check_number(0)
+    check_number(9_999)
+
+
+SPACE = {
+    "rate": {"keys": ["optimizer.lr"], "log": [0.001, 0.1]},
+    "dropout": {"keys": ["model.dropout", "model.gone.dropout"], "range": [0.0, 0.5]},
+    "none": {"keys": ["model.gone"], "choice": [1]},
+    "seedling": {"keys": ["limit"], "choice": [None, 7]},
+}
+
+
+def test_a_drawn_config_holds_what_was_drawn_and_from_what(composed: Callable) -> None:
+    cfg = composed("sentiment")
+    OmegaConf.set_struct(cfg, False)
+    cfg.search.space, cfg.trial, cfg.search.sequence = SPACE, 3, "sobol"
+    before = OmegaConf.to_yaml(cfg)
+    found = with_trial(cfg, ["limit=5", "cell=gru"])
+    at = point(3, 4, cfg.search.seed, "sobol")
+    space = dimensions(cfg.search)
+    assert found.optimizer.lr == space[0].value(at[0]) and found.model.dropout == space[1].value(at[1])
+    assert "gone" not in found.model and found.test is False and OmegaConf.to_yaml(cfg) == before
+    assert found.search == {
+        "sequence": "sobol",
+        "seed": cfg.search.seed,
+        "space": {"rate": SPACE["rate"], "dropout": {**SPACE["dropout"], "keys": ["model.dropout"]}},
+        "group": found.search.group,
+    }
+    values = {"rate": found.optimizer.lr, "dropout": found.model.dropout}
+    assert trial_of(found) == {"number": 3, "group": found.search.group, "values": values}
+    assert trial_of(with_trial(composed("sentiment"))) is None
+    assert with_trial(cfg, ["test=true"]).test is True and with_trial(cfg, ["+test=true"]).test is True
+
+
+def test_the_group_of_a_trial_is_that_of_its_config_without_what_is_drawn(composed: Callable) -> None:
+    def group(*given: str, **changes: Any) -> str:
+        cfg = composed("sentiment")
+        OmegaConf.set_struct(cfg, False)
+        cfg.search.space, cfg.trial = SPACE, changes.pop("trial", 3)
+        for key, value in changes.items():
+            OmegaConf.update(cfg, key.replace("__", "."), value)
+        found = with_trial(cfg, given).search.group
+        assert re.fullmatch("[0-9a-f]{8}", found)
+        return found
+
+    alike = [{"trial": 4}, {"seed": 9}, {"optimizer__lr": 5.0}, {"model__dropout": 0.1}]
+    other = [{"model__word_dropout": 0.1}, {"search__seed": 1}, {"search__sequence": "sobol"}]
+    assert {group(**changes) for changes in alike} == {group()}
+    assert len({group(), *(group(**changes) for changes in other), group("optimizer.lr=1")}) == 5
+
+
+def test_what_is_drawn_for_a_trial_is_a_sentence() -> None:
+    values = {"rate": 0.002, "dropout": None, "clip": "a"}
+    assert describe_trial({"number": 3, "values": values}) == "trial 3: rate 0.002, dropout null, clip a"
+
+
+def test_a_key_is_given_by_itself_or_by_what_it_is_part_of() -> None:
+    cfg = OmegaConf.create({"a": {"b": None, "c": 1}, "d": 2})
+    one = Dimension("name", {"keys": ["a.b", "d", "a.gone", "gone.b", "d.e", "gone"], "choice": [1]})
+    assert one.keys_in(cfg, []) == ["a.b", "d"]
+    assert one.keys_in(cfg, ["a"]) == ["d"] and one.keys_in(cfg, ["a.b.c", "d"]) == ["a.b"]
+
+
+def test_the_choice_of_a_part_gives_no_value(composed: Callable) -> None:
+    assert given_keys(["cell=gru", "+a.b=1", "~c", "model.dropout=2"]) == ["a.b", "c", "model.dropout"]
