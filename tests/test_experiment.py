@@ -1,0 +1,396 @@
+"""One experiment from its config to scores: what it refuses before it starts, and what it asks its parts for."""
+
+import hashlib
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from conftest import SMALL
+from omegaconf import DictConfig, OmegaConf, open_dict
+from torch import nn
+
+from data.errors import InputError
+from training import experiment
+from training.experiment import (
+    build_optimizer,
+    counter,
+    export,
+    fit,
+    initialise,
+    lengths_digest,
+    resolved,
+    scored,
+    sized_by_data,
+    start_recurrence,
+    trained_on,
+)
+from training.result import Result
+from training.trackers.base import NoTracker, RunInfo, Tracker
+from training.tracking import Tracking, tracked, tracker_of
+
+FEW = ["data.sizes={train: 30, validation: 12, test: 6}"]
+
+
+@pytest.fixture
+def threads() -> Iterator[None]:
+    """The number of threads is that of before."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("threads")
+def test_threads_are_those_of_the_config_and_are_recorded(composed: Callable) -> None:
+    assert resolved(composed("sentiment", "device=cpu", "threads=2")).threads == torch.get_num_threads() == 2
+    assert resolved(composed("sentiment", "device=cpu")).threads == 2
+    assert resolved(composed("sentiment", "device=cpu", "threads=1")).threads == torch.get_num_threads() == 1
+
+
+@pytest.mark.usefixtures("threads")
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("threads=0", "threads=0: give auto, or at least 1."),
+        ("threads=few", "threads=few: must be a whole number."),
+        ("threads=1.5", "threads=1.5: must be a whole number."),
+        ("seed=x", "seed=x: must be a whole number."),
+        ("device=7", "device=7: must be a word."),
+        ("device=tpu", "device=tpu: choose auto, cpu, cuda or mps."),
+        ("resume=maybe", "resume=maybe: must be true or false."),
+        ("test=maybe", "test=maybe: must be true or false."),
+        ("baselines=maybe", "baselines=maybe: must be true or false."),
+        ("data_cache=7", "data_cache=7: must be a word or null."),
+        ("reference_cell=7", "reference_cell=7: must be a word."),
+        *((f"{name}=x", f"{name}=x: this is a section; give values to its keys.") for name in experiment.SECTIONS),
+    ],
+)
+def test_a_value_of_another_kind_is_refused(composed: Callable, override: str, message: str) -> None:
+    with open_dict(cfg := composed("sentiment", "device=cpu")):
+        key, _, value = override.partition("=")
+        cfg[key] = OmegaConf.create(f"x: {value}").x
+    with pytest.raises(InputError) as refusal:
+        resolved(cfg)
+    assert str(refusal.value) == message
+
+
+@pytest.mark.usefixtures("threads")
+def test_a_config_of_an_earlier_version_scores_the_test_split(composed: Callable) -> None:
+    with open_dict(cfg := composed("sentiment", "device=cpu", "data_cache=here")):
+        del cfg["test"]
+    assert resolved(cfg).test is True
+    cfg.test = None
+    assert resolved(cfg).test is True
+    assert resolved(composed("sentiment", "device=cpu", "test=false")).test is False
+
+
+@pytest.mark.usefixtures("threads")
+def test_the_precision_is_that_of_the_device(composed: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(experiment, "choose_precision", lambda *given: asked.extend(given) or "bf16")
+    cfg = resolved(composed("sentiment", "device=cpu", "trainer.precision=auto"))
+    assert cfg.trainer.precision == "bf16" and asked == ["auto", torch.device("cpu")]
+
+
+class Linear(nn.Module):
+    """A model with one matrix of weights."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(2, 3))
+
+
+@pytest.mark.parametrize("rate", [-1, -0.001, float("inf"), float("nan"), "fast"])
+def test_a_learning_rate_is_a_number(composed: Callable, rate: Any) -> None:
+    cfg = composed("sentiment")
+    cfg.optimizer.lr = rate
+    with pytest.raises(InputError) as refusal:
+        build_optimizer(cfg, Linear())
+    assert str(refusal.value) == f"optimizer.lr={rate}: give a number, 0 or greater."
+
+
+@pytest.mark.parametrize("rate", [0, 0.5, 3])
+def test_the_optimizer_has_all_parameters(composed: Callable, rate: float) -> None:
+    model = Linear()
+    optimizer = build_optimizer(composed("sentiment", f"optimizer.lr={rate}"), model)
+    (group,) = optimizer.param_groups
+    assert group["lr"] == rate and group["params"] == [model.weight]
+
+
+def test_an_optimizer_may_have_no_rate(composed: Callable) -> None:
+    with open_dict(cfg := composed("sentiment")):
+        del cfg.optimizer["lr"]
+    assert build_optimizer(cfg, Linear()).param_groups[0]["lr"] == 0.001  # the optimizer's own
+
+
+def test_an_option_that_the_optimizer_refuses_is_named(composed: Callable) -> None:
+    with pytest.raises(InputError, match=r"^optimizer: Invalid weight_decay value: -1"):
+        build_optimizer(composed("sentiment", "optimizer.weight_decay=-1"), Linear())
+
+
+def test_a_training_depends_on_all_splits_but_the_test_split() -> None:
+    description = {"name": "films", "sha256": {"train": "aa", "validation": "bb", "test": "cc"}}
+    assert trained_on(description) == {"train": "aa", "validation": "bb"}
+
+
+def test_batches_are_made_by_the_lengths_of_the_training_split() -> None:
+    def corpus(train: list[int]) -> Any:
+        split = {"train": np.array(train)[::2], "validation": np.array([9])}
+        return SimpleNamespace(
+            splits={name: SimpleNamespace(encoded=SimpleNamespace(lengths=found)) for name, found in split.items()}
+        )
+
+    digest = lengths_digest(corpus([3, 0, 1, 0]))
+    assert digest == hashlib.sha256(np.array([3, 1]).tobytes()).hexdigest()
+    assert digest != lengths_digest(corpus([1, 0, 3, 0]))
+
+
+def test_a_file_that_cannot_be_written_is_reported_and_costs_no_score(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    result, done = Result(tmp_path, {}), []
+    export(result, lambda: done.append("written"))
+    assert done == ["written"] and "warnings" not in result.content and caplog.messages == []
+    export(result, lambda: 1 / 0)
+    assert result.content["warnings"] == ["ZeroDivisionError: division by zero"]
+    said = "A file of the run folder could not be written (ZeroDivisionError: division by zero)"
+    assert caplog.messages == [said] and caplog.records[0].levelname == "WARNING"
+
+
+def test_the_splits_that_are_there_are_scored() -> None:
+    class Scores:
+        def score(self, hypotheses: list, examples: list) -> dict[str, Any]:
+            return {"right": sum(a == b for a, b in zip(hypotheses, examples, strict=True))}
+
+    given = {"train": ["a"], "test": ["a", "b"], "validation": ["c", "d"]}
+    for names in (["train", "validation", "test"], ["train", "validation"]):
+        corpus = SimpleNamespace(splits={name: SimpleNamespace(examples=given[name]) for name in names})
+        trainer = SimpleNamespace(predict=lambda split: ["a", "d"])
+        metrics, predictions = scored(trainer, Scores(), corpus)
+        assert list(metrics) == list(predictions) == names[1:]  # the one that is reported last
+        assert set(map(str, metrics.values())) == {"{'right': 1}"} and predictions["validation"] == ["a", "d"]
+
+
+class Recording:
+    """A recorder that may fail."""
+
+    def __init__(self, done: list[str], fails: bool) -> None:
+        self.done, self.fails = done, fails
+
+    def start(self, trainer: Any) -> None:
+        self.note("start")
+
+    def end(self, trainer: Any) -> None:
+        self.note("end")
+
+    def note(self, what: str) -> None:
+        self.done.append(what)
+        if self.fails:
+            raise ValueError(what)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_recorder_measures_before_and_after_and_may_fail(
+    composed: Callable, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fails: bool
+) -> None:
+    done: list[str] = []
+    trainer, result = SimpleNamespace(fit=lambda: done.append("fit")), Result(tmp_path, {})
+    fit(composed("sentiment"), trainer, result)
+    assert done == ["fit"]
+    cfg = composed("sentiment", "recorder=states")
+    monkeypatch.setattr(
+        experiment, "build", lambda given, kind: Recording(done, fails) if given == cfg.recorder else None
+    )
+    fit(cfg, trainer, result)
+    assert done[1:] == ["start", "fit", "end"]
+    assert result.content.get("warnings", []) == (["ValueError: start", "ValueError: end"] if fails else [])
+
+
+def test_recurrent_weights_start_by_a_rule_or_the_cell(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    cell = nn.Module()
+    start_recurrence(None, cell)
+    assert caplog.messages == []
+    start_recurrence("orthogonal", cell)
+    assert caplog.messages == ["recurrent_weights=orthogonal has no effect: this cell has no recurrent weight matrix"]
+    with pytest.raises(InputError) as refusal:
+        start_recurrence("skewed", cell)
+    assert str(refusal.value) == "recurrent_weights=skewed: choose orthogonal, or null for the rule of the cell."
+
+
+def test_a_rule_for_recurrent_weights_is_obeyed(composed: Callable) -> None:
+    cfg = composed("sentiment", "cell=rnn", "model.encoder.hidden_size=4", "recurrent_weights=orthogonal")
+    model = experiment.build(cfg.model, vocab_size=5, num_labels=2)
+    initialise(cfg, model, None)
+    weights = [one for name, one in model.named_parameters() if "linear_hh.weight" in name]
+    assert weights and all(torch.allclose(one @ one.T, torch.eye(4), atol=1e-5) for one in weights)
+
+
+class Embedding:
+    """Keeps the vectors that it starts with."""
+
+    def __init__(self) -> None:
+        self.vectors = SimpleNamespace(weight=torch.zeros(5, 3))
+
+    def initialise(self, vectors: torch.Tensor) -> None:
+        self.started = vectors
+
+
+def test_embeddings_start_with_vectors_of_the_training_split(
+    composed: Callable, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    asked: list[Any] = []
+    vectors = np.arange(15.0).reshape(5, 3)
+    cfg = composed("sentiment", "embeddings=ppmi_svd", "seed=4")
+    monkeypatch.setattr(
+        experiment, "build", lambda given: lambda *arguments: asked.extend([given, *arguments]) or vectors
+    )
+    corpus = SimpleNamespace(splits={"train": SimpleNamespace(encoded=SimpleNamespace(embedded="the ids"))})
+    model = SimpleNamespace(embedding=Embedding())
+    initialise(cfg, model, corpus)
+    assert asked == [cfg.embeddings, "the ids", 5, 3, 4] and model.embedding.started.tolist() == vectors.tolist()
+    (said,) = caplog.messages
+    assert said.startswith("embeddings made from the training split in 0.") and said.endswith(" s")
+    initialise(composed("sentiment"), SimpleNamespace(), corpus)
+    with pytest.raises(InputError) as refusal:
+        initialise(cfg, SimpleNamespace(), corpus)
+    assert str(refusal.value) == (
+        "embeddings: the model of task=sentiment embeds no tokens of its inputs; leave it null."
+    )
+
+
+def test_parameters_are_counted_without_making_any(composed: Callable) -> None:
+    cfg = composed("sentiment", *SMALL)
+    count = counter({"vocab_size": 50, "num_labels": 2})
+    state = torch.random.get_rng_state()
+    model = experiment.build(cfg.model, vocab_size=50, num_labels=2)
+    torch.random.set_rng_state(state)
+    assert count(cfg) == sum(parameter.numel() for parameter in model.parameters())
+    assert torch.equal(torch.random.get_rng_state(), state)
+    cfg.model.embedding_size = 10**6
+    assert count(cfg) > 5 * 10**7
+
+
+@pytest.mark.usefixtures("threads")
+def test_a_listed_job_reads_its_data_once_and_has_its_matched_size(
+    composed: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[DictConfig] = []
+    read_corpus = experiment.read_corpus
+    monkeypatch.setattr(experiment, "SIZES", {})
+    monkeypatch.setattr(experiment, "read_corpus", lambda cfg: read.append(cfg) or read_corpus(cfg))
+    given = ["recipe=embedded", *SMALL, *FEW, "data.length=20"]
+    _, lstm = sized_by_data(composed("memory", *given))
+    cfg, rnn = sized_by_data(composed("memory", *given, "cell=rnn", "match=parameters", "model.encoder.hidden_size=64"))
+    assert len(read) == 1 and cfg.match is None and cfg.model.encoder.hidden_size > 64 and rnn > lstm
+    sized_by_data(composed("memory", *given, "split.split_seed=1"))
+    sized_by_data(composed("memory", *given, "data.length=21"))
+    sized_by_data(composed("memory", *given, "recipe=adaptive"))
+    sized_by_data(composed("memory", *given, "recipe=adaptive"))
+    assert len(read) == 5
+
+
+class Watch(Tracker):
+    """Keeps what it is told, and fails where it is asked to."""
+
+    package, extra = "torch", "watch"
+
+    def __init__(self, fails: str = "") -> None:
+        self.calls: list[tuple[Any, ...]] = []
+        self.fails = fails
+
+    def note(self, name: str, *arguments: Any) -> None:
+        self.calls.append((name, *arguments))
+        if name == self.fails:
+            raise ValueError("no\n  answer " + 400 * "x")
+
+    def start(self, run: RunInfo) -> None:
+        self.note("start", run)
+
+    def log_epoch(self, epoch: int, numbers: Any) -> None:
+        self.note("epoch", epoch, numbers)
+
+    def finish(self, status: str, numbers: Any, files: Any) -> None:
+        self.note("finish", status, numbers, files)
+
+
+@pytest.fixture
+def followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Result:
+    """The record of a run in a folder with a result and pictures."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run").mkdir()
+    for name in ("result.json", "b.png", "a.png", "model.safetensors"):
+        (tmp_path / "run" / name).write_text("")
+    identity = {"task": "sentiment", "experiment": None, "cell": "gru", "config_id": "aa", "seed": 3, "options_id": "b"}
+    result = Result(Path("run"), identity)
+    result.add(data={"name": "films"}, metrics={"test": {"accuracy": 0.5}}, training={"epochs": 2, "kernel": "ATen"})
+    return result
+
+
+ROWS = [{"epoch": 1, "train_loss": 0.5}, {"epoch": 2, "train_loss": 0.25, "note": "text"}]
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(None, "ok"), (KeyboardInterrupt(), "interrupted"), (ZeroDivisionError(), "failed")],
+)
+def test_a_tracker_follows_a_run_from_its_start_to_its_end(
+    followed: Result, tmp_path: Path, error: BaseException | None, status: str
+) -> None:
+    watch, cfg = Watch(), OmegaConf.create({"seed": 3, "again": "${seed}"})
+    try:
+        with tracked(watch, followed, cfg, ROWS[:1]) as on_epoch:
+            on_epoch(ROWS[1])
+            if error is not None:
+                raise error
+    except BaseException as raised:
+        assert raised is error
+    folder = tmp_path.resolve() / "run"
+    identity = {"task": "sentiment", "experiment": None, "cell": "gru", "config_id": "aa", "seed": 3}
+    assert watch.calls == [
+        ("start", RunInfo("sentiment: gru on films, seed 3", folder, identity, {"seed": 3, "again": 3})),
+        ("epoch", 1, {"epoch": 1.0, "train_loss": 0.5}),
+        ("epoch", 2, {"epoch": 2.0, "train_loss": 0.25}),
+        (
+            "finish",
+            status,
+            {"metrics/test/accuracy": 0.5, "training/epochs": 2.0},
+            [folder / name for name in ("result.json", "a.png", "b.png")],
+        ),
+    ]
+    assert "warnings" not in followed.content
+
+
+@pytest.mark.parametrize(("fails", "calls"), [("start", 1), ("epoch", 2), ("finish", 4)])
+def test_a_tracker_that_fails_is_switched_off_with_a_warning(
+    followed: Result, caplog: pytest.LogCaptureFixture, fails: str, calls: int
+) -> None:
+    watch = Watch(fails)
+    with tracked(watch, followed, OmegaConf.create({}), ROWS):
+        pass
+    reason = f"ValueError: {('no answer ' + 400 * 'x')[:300]}"
+    assert len(watch.calls) == calls and followed.content["warnings"] == [f"tracker=watch: {reason}"]
+    said = f"tracker=watch failed and is switched off for the rest of this run ({reason})"
+    assert caplog.messages == [said] and caplog.records[0].levelname == "WARNING"
+
+
+def test_a_run_without_a_result_file_has_none_to_show(followed: Result) -> None:
+    (followed.directory / "result.json").unlink()
+    watch = Watch()
+    Tracking(watch, followed).finish("failed")
+    assert [path.name for path in watch.calls[0][3]] == ["a.png", "b.png"]
+
+
+def test_the_tracker_of_a_config_has_its_package(composed: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert isinstance(tracker_of(OmegaConf.create({})), NoTracker)
+    assert isinstance(tracker_of(composed("sentiment", "tracker=none")), NoTracker)
+    monkeypatch.setattr("training.trackers.base.find_spec", lambda package: None)
+    with pytest.raises(InputError, match="tracker=tensorboard needs the package tensorboard"):
+        tracker_of(composed("sentiment", "tracker=tensorboard"))
+    with pytest.raises(InputError, match="must be Tracker"):
+        tracker_of(OmegaConf.create({"tracker": {"_target_": "training.result.Result"}}))
