@@ -224,3 +224,37 @@ def test_standard_output_is_flushed_after_every_line(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("sys.stdout", output := Output())
     write_lines("-", ["one", "two"])
     assert output.flushed == ["one\n", "one\ntwo\n"]
+
+
+def test_all_that_waits_is_answered_together_up_to_a_limit(
+    pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "read", lambda descriptor, size, read=os.read: read(descriptor, 2))
+    os.write(pipe[1], b"a\nb\nc\nd\ne\n")
+    monkeypatch.setattr(streams, "EXAMPLES_AT_A_TIME", 2)
+    arriving = arriving_lines(pipe[0], "pipe", nothing)
+    assert next(arriving) == [b"a", b"b"]
+    monkeypatch.setattr(streams, "EXAMPLES_AT_A_TIME", 2000)
+    assert next(arriving) == [b"c", b"d", b"e"]
+
+
+def test_a_line_may_be_as_long_as_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "LARGEST_LINE", 1000)
+    monkeypatch.setattr(streams, "is_ready", lambda descriptor: False)
+    arriving = iter([b"x" * 1000, b"\n", b"y", b""])
+    monkeypatch.setattr(os, "read", lambda descriptor, size: next(arriving))
+    assert list(arriving_lines(7, "pipe", nothing)) == [[b"x" * 1000], [b"y"]]
+
+
+def test_what_is_wrong_with_a_stream_is_said_with_its_name(
+    pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "LARGEST_LINE", 3)
+    os.write(pipe[1], b"a\n\xff\n")
+    with open(pipe[0], "rb", closefd=False) as stream:
+        chunks = read_chunks(stream, "standard input", nothing)
+        with pytest.raises(InputError, match=r"^standard input:2: "):
+            list(next(chunks))
+        os.write(pipe[1], b"long")
+        with pytest.raises(InputError, match=r"^standard input: a line has more than 3 bytes"):
+            next(chunks)
