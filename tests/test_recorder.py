@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,12 +11,23 @@ from conftest import SMALL, TEXT_TASKS, options
 from torch import Tensor
 
 from data.corpus import Corpus
+from data.errors import InputError
 from models.cells.base import Cell
 from models.padding import last_of_row
 from training.build import build
 from training.identity import config_id
 from training.model import TaskModel
-from training.recorder import FILE, PICTURE, RecordedCell, Recorder, backward, stepping
+from training.recorder import (
+    FILE,
+    PICTURE,
+    Gates,
+    RecordedCell,
+    Recorder,
+    backward,
+    quantiles,
+    read,
+    stepping,
+)
 
 FEW = ["data.sizes={train: 30, validation: 12, test: 6}", "trainer.max_epochs=1"]
 DRAWN = "tagging"  # the task whose runs draw their pictures: its encoder reads both ways
@@ -180,3 +192,152 @@ def test_a_recorder_needs_examples() -> None:
 def test_the_last_of_a_row_is_the_last_true() -> None:
     mask = torch.tensor([[True, False, True, False], [False] * 4, [True] * 4])
     assert last_of_row(mask).tolist() == [[False, False, True, False], [False] * 4, [False] * 3 + [True]]
+
+
+def test_of_many_values_the_median_and_a_band_are_kept() -> None:
+    values = torch.arange(11, dtype=torch.float64).flip(0)
+    assert quantiles(values) == {"median": 5.0, "low": pytest.approx(1.0), "high": pytest.approx(9.0)}
+
+
+def test_outputs_near_either_end_are_saturated() -> None:
+    gates, keep = Gates(), torch.tensor([True, False, True])
+    logits = torch.tensor([[0.05, 0.5], [0.01, 0.01], [0.11, 0.95]]).logit()
+    values = torch.tensor([[-0.85, 0.0], [0.9, 0.9], [0.79, 0.81]]).atanh()
+    for _ in range(2):
+        with gates.of(keep):
+            torch.sigmoid(logits)
+            values.tanh()
+            torch.relu(values)
+            torch.sigmoid(logits[:, :1], out=torch.empty(3, 1))
+    assert gates.counts == {"sigmoid 1": [2, 2, 8], "tanh 2": [2, 2, 8], "sigmoid 3": [2, 0, 4]}
+    assert gates.rows() == [
+        {"gate": "sigmoid 1", "below": 0.25, "above": 0.25},
+        {"gate": "tanh 2", "below": 0.25, "above": 0.25},
+        {"gate": "sigmoid 3", "below": 0.5, "above": 0.0},
+    ]
+    nothing = Gates()
+    with nothing.of(torch.zeros(3, dtype=torch.bool)):
+        torch.tanh(values)
+    assert nothing.rows() == [{"gate": "tanh 1", "below": 0.0, "above": 0.0}]
+
+
+def test_a_gate_keeps_what_a_step_computes() -> None:
+    values = torch.randn(3, 2)
+    with Gates().of(torch.ones(3, dtype=torch.bool)):
+        assert torch.equal(torch.add(values, values, alpha=2), 3 * values)
+        found = torch.sigmoid(values)
+    assert torch.equal(found, torch.sigmoid(values))
+
+
+class Sum(Cell):
+    """Adds its inputs to a state with two entries."""
+
+    def __init__(self) -> None:
+        super().__init__(input_size=2, hidden_size=2)
+
+    def project(self, inputs: Tensor) -> Tensor:
+        return inputs
+
+    def step(self, projected: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        if projected.isnan().any():
+            raise ValueError("no number")
+        return state[0] + projected, state[1] + 1
+
+
+def recorded_sum() -> RecordedCell:
+    cell = Sum()
+    recorded = RecordedCell(cell)
+    cell.step = recorded.step
+    return recorded
+
+
+ZERO = (torch.zeros(2, 2), torch.zeros(2, 2))
+
+
+def test_a_recorded_cell_keeps_the_states_of_its_last_scan() -> None:
+    recorded, inputs = recorded_sum(), torch.arange(12.0).view(2, 3, 2)
+    mask = torch.tensor([[True, True, True], [True, False, False]])
+    for reverse in (True, False):
+        recorded.scan(inputs, mask, ZERO, reverse)
+        assert len(recorded.states) == 3 and recorded.running is False
+        assert torch.equal(recorded.mask, mask.flip(1) if reverse else mask)
+    assert recorded.states[2][0][0].tolist() == [6.0, 9.0]
+    recorded.step(inputs[:, 0], ZERO)  # a step of its own, as of a decoder
+    assert len(recorded.states) == 3 and recorded.gates.counts == {}
+    with pytest.raises(ValueError, match="no number"):
+        recorded.scan(torch.full((2, 3, 2), torch.nan), mask, ZERO)
+    recorded.step(inputs[:, 0], ZERO)
+    assert recorded.states == []
+
+
+def test_norms_are_of_the_hidden_state_and_of_all_that_is_carried() -> None:
+    recorded = recorded_sum()
+    recorded.mask = torch.tensor([[True, True, True], [True, True, False]])
+    one, two = torch.tensor([[3.0, 4.0], [6.0, 8.0]]), torch.tensor([[12.0, 0.0], [24.0, 0.0]])
+    found = recorded.rows([[one * scale, two * scale] for scale in (1.0, 10.0, 100.0)])
+    assert [(row["distance"], row["examples"]) for row in found] == [(0, 2), (1, 2), (2, 1)]
+    assert found[2]["hidden"] == {"median": 5.0, "low": 5.0, "high": 5.0}
+    assert found[2]["state"] == {"median": 13.0, "low": 13.0, "high": 13.0}
+    assert found[1]["hidden"]["median"] == (50 + 10) / 2 and found[0]["state"]["median"] == (1300 + 260) / 2
+
+
+@pytest.mark.parametrize("content", [None, "", "[1]", "{"])
+def test_a_measurement_that_cannot_be_read_is_none(tmp_path: Path, content: str | None) -> None:
+    if content is not None:
+        (tmp_path / FILE).write_text(content)
+    assert read(tmp_path / FILE) == {}
+    (tmp_path / FILE).write_text('{"gates": [1], "ü": []}', encoding="utf-8")
+    assert read(tmp_path / FILE) == {"gates": [1], "ü": []}
+
+
+def test_a_recorder_measures_the_longest_sequences_and_leaves_all_as_it_was(
+    composed: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[tuple] = []
+    monkeypatch.setattr("training.recorder.gradients_by_distance", lambda *given: drawn.append(given))
+    model, corpus = prepared(composed, "cell=lstm", "model.dropout=0.5")
+    weights, state = [one.clone() for one in model.parameters()], torch.random.get_rng_state()
+    history = [{"epoch": 1, "gradient_norm": 2.0, "clipped_share": 0.5, "train_loss": 1.0}]
+    trainer = SimpleNamespace(
+        model=model.train(),
+        evaluated=model,
+        corpus=corpus,
+        directory=tmp_path,
+        device=torch.device("cpu"),
+        history=history,
+        progress=SimpleNamespace(steps=0),
+    )
+    recorder = Recorder(3)
+    recorder.start(trainer)
+    before = rows(tmp_path)
+    lengths = sorted(corpus.splits["validation"].encoded.lengths.tolist())[-3:]
+    for row in before["gradients"]:
+        assert row["examples"] == sum(length > row["distance"] for length in lengths) and row["moment"] == "start"
+    assert {row["moment"] for row in before["gates"]} == {"start"} and model.training
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert all(torch.equal(one, other) for one, other in zip(model.parameters(), weights, strict=True))
+    trainer.progress.steps, trainer.model = 1, None
+    recorder.start(trainer)  # a run that is resumed
+    assert rows(tmp_path) == before
+    trainer.evaluated = model.eval()
+    recorder.end(trainer)
+    after = rows(tmp_path)
+    for kind in ("gradients", "gates"):
+        half = len(before[kind])
+        assert after[kind][:half] == before[kind] and len(after[kind]) == 2 * half
+        assert [{**row, "moment": "start"} for row in after[kind][half:]] == before[kind]
+    assert after["clipping"] == [{"epoch": 1, "gradient_norm": 2.0, "clipped_share": 0.5}]
+    assert drawn == [(after["gradients"], tmp_path / PICTURE)] and not model.training
+
+
+def test_without_gradients_there_is_no_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Recorder, "measure", lambda *_: {"gradients": [], "gates": []})
+    monkeypatch.setattr("training.recorder.gradients_by_distance", lambda *_: 1 / 0)
+    Recorder(1).end(SimpleNamespace(directory=tmp_path, evaluated=None, history=[]))
+    assert rows(tmp_path) == {"gradients": [], "gates": [], "clipping": []}
+
+
+def test_a_recorder_of_no_sequence_is_refused() -> None:
+    with pytest.raises(InputError) as refusal:
+        Recorder(0)
+    assert str(refusal.value) == "recorder.examples=0: must be at least 1." and Recorder(1).examples == 1
