@@ -1,6 +1,6 @@
 """How commands read ``key=value`` options, and how they end when they cannot go on."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import pytest
@@ -9,20 +9,20 @@ from data.errors import InputError
 from training.options import one_sentence, option, parse
 
 
-@dataclass
-class Chosen:
-    """Options of a command."""
+def chosen(*arguments: str) -> dict[str, Any]:
+    """The options that a command takes from its arguments."""
 
-    run: str = option(..., "the folder of a run", "runs/a")
-    kind: str = option("plain", "how to write", "json", choices=("plain", "json", "text"))
-    number: int = option(3, "how many", "5", minimum=2, maximum=2000)
-    limit: int | None = option(None, "how many at most", "7")
-    author: str | None = option(None, "who", "me")
-    names: tuple[str, ...] = option((), "which", "a")
+    @dataclass
+    class Chosen:
+        run: str = option(..., "the folder of a run", "runs/a")
+        path: str = option(..., "a file", "a.csv")
+        kind: str = option("plain", "how to write", "json", choices=("plain", "json", "text"))
+        number: int = option(3, "how many", "5", minimum=2, maximum=2000)
+        limit: int | None = option(None, "how many at most", "7")
+        author: str | None = option(None, "who")
+        names: tuple[str, ...] = option((), "which", "a")
 
-
-def chosen(*arguments: str) -> Chosen:
-    return parse(Chosen, arguments, "python -m do.it", "Does it.")
+    return asdict(parse(Chosen, arguments, "python -m do.it", "Does it."))
 
 
 @pytest.mark.parametrize(
@@ -44,15 +44,27 @@ def test_a_command_that_cannot_go_on_ends_with_one_sentence(
     assert ended.value.code == code and capsys.readouterr().err == f"{printed}\n"
 
 
-ALL = "the options are run, kind, number, limit, author, names."
+ALL = "the options are run, path, kind, number, limit, author, names."
 
 
 def test_options_are_taken_as_they_stand() -> None:
-    assert chosen("run=a b") == Chosen("a b", "plain", 3, None, None, ())
-    given = ["names=a", "run=", "run=x=y", "kind=text", "number=2000", "limit=1", "author=null", "names=b=c,d"]
-    assert chosen(*given) == Chosen("x=y", "text", 2000, 1, "null", ("a", "b=c,d"))
-    assert chosen("run=x", "number=2", "limit=null").limit is None
-    assert chosen("run=x", "limit=1000000000").limit == 10**9
+    default = {"kind": "plain", "number": 3, "limit": None, "author": None, "names": ()}
+    assert chosen("run=a b", "path=c") == {"run": "a b", "path": "c", **default}
+    given = [
+        "names=a",
+        "path=c",
+        "run=",
+        "run=x=y",
+        "kind=text",
+        "number=2000",
+        "limit=1",
+        "author=null",
+        "names=b=c,d",
+    ]
+    values = {"kind": "text", "number": 2000, "limit": 1, "author": "null", "names": ("a", "b=c,d")}
+    assert chosen(*given) == {"run": "x=y", "path": "c", **values}
+    assert chosen("run=x", "path=c", "number=2", "limit=null")["limit"] is None
+    assert chosen("run=x", "path=c", "limit=1000000000")["limit"] == 10**9
 
 
 @pytest.mark.parametrize(
@@ -60,25 +72,26 @@ def test_options_are_taken_as_they_stand() -> None:
     [
         (["nmber=3"], "'nmber=3' is not an option; did you mean number=?"),
         (["--number=3"], "'--number=3' is not an option; did you mean number=?"),
-        (["---xnumberX-"], "'---xnumberX-' is not an option; did you mean number=?"),
+        (["------run=x"], "'------run=x' is not an option; did you mean run=?"),
         (["number"], "'number' is not an option; did you mean number=?"),
         (["zz=3"], f"'zz=3' is not an option; {ALL}"),
         ([], "run= is missing: python -m do.it run=runs/a"),
+        (["run=x"], "path= is missing: python -m do.it path=a.csv"),
         (["run="], "run= is missing: python -m do.it run=runs/a"),
-        (["run=x", "number=x"], "number=x: must be a whole number."),
-        (["run=x", "number="], "number=: must be a whole number."),
-        (["run=x", "number=null"], "number=null: must be a whole number."),
-        (["run=x", "number=٣"], "number=٣: must be a whole number."),
-        (["run=x", "number=²"], "number=²: must be a whole number."),
-        (["run=x", f"number={'1' * 13}"], f"number={'1' * 13}: must be a whole number."),
-        (["run=x", f"number={'1' * 12}"], f"number={'1' * 12}: must be from 2 to 2,000."),
-        (["run=x", "number=1"], "number=1: must be from 2 to 2,000."),
-        (["run=x", "number=2001"], "number=2001: must be from 2 to 2,000."),
-        (["run=x", "limit=0"], "limit=0: must be from 1 to 1,000,000,000."),
-        (["run=x", "limit=1000000001"], "limit=1000000001: must be from 1 to 1,000,000,000."),
-        (["run=x", "kind=jsn"], "kind=jsn: choose plain, json or text (did you mean json?)."),
-        (["run=x", "kind=zz"], "kind=zz: choose plain, json or text."),
-        (["run=x", f"kind={'z' * 99}"], f"kind={'z' * 79}…: choose plain, json or text."),
+        (["run=x", "path=c", "number=x"], "number=x: must be a whole number."),
+        (["run=x", "path=c", "number="], "number=: must be a whole number."),
+        (["run=x", "path=c", "number=null"], "number=null: must be a whole number."),
+        (["run=x", "path=c", "number=٣"], "number=٣: must be a whole number."),
+        (["run=x", "path=c", "number=²"], "number=²: must be a whole number."),
+        (["run=x", "path=c", f"number={'1' * 13}"], f"number={'1' * 13}: must be a whole number."),
+        (["run=x", "path=c", f"number={'1' * 12}"], f"number={'1' * 12}: must be from 2 to 2,000."),
+        (["run=x", "path=c", "number=1"], "number=1: must be from 2 to 2,000."),
+        (["run=x", "path=c", "number=2001"], "number=2001: must be from 2 to 2,000."),
+        (["run=x", "path=c", "limit=0"], "limit=0: must be from 1 to 1,000,000,000."),
+        (["run=x", "path=c", "limit=1000000001"], "limit=1000000001: must be from 1 to 1,000,000,000."),
+        (["run=x", "path=c", "kind=jsn"], "kind=jsn: choose plain, json or text (did you mean json?)."),
+        (["run=x", "path=c", "kind=zz"], "kind=zz: choose plain, json or text."),
+        (["run=x", "path=c", f"kind={'z' * 99}"], f"kind={'z' * 79}…: choose plain, json or text."),
         (
             [f"{'z' * 99}=1"],
             f"'{'z' * 79}…' is not an option; {ALL}",
@@ -97,12 +110,14 @@ def test_help_explains_every_option_and_ends_the_program(argument: str, capsys: 
         chosen("number=x", argument)
     assert ended.value.code == 0
     assert capsys.readouterr().out.splitlines() == [
-        "python -m do.it run=DIR [key=value ...]",
+        "python -m do.it run=DIR path=DIR [key=value ...]",
         "",
         "Does it.",
         "",
         "  run              the folder of a run",
         "                   required; example: run=runs/a",
+        "  path             a file",
+        "                   required; example: path=a.csv",
         "  kind             how to write",
         "                   default: plain; example: kind=json",
         "  number           how many",
@@ -110,7 +125,7 @@ def test_help_explains_every_option_and_ends_the_program(argument: str, capsys: 
         "  limit            how many at most",
         "                   default: none; example: limit=7",
         "  author           who",
-        "                   default: none; example: author=me",
+        "                   default: none; example: author=",
         "  names            which",
         "                   default: (); example: names=a",
     ]

@@ -63,7 +63,7 @@ def test_a_table_without_baselines_has_scores_alone() -> None:
 
 def test_the_baseline_with_the_greatest_error_comes_first() -> None:
     baselines = {"last_value": {"mase": 0.8}, "seasonal_last_value": {"mase": 1.2}}
-    table = score_table("gru", {"test": {"mase": 0.9, "baselines": baselines}}, "mase")
+    table = score_table("gru", {"validation": {"mase": 1.0}, "test": {"mase": 0.9, "baselines": baselines}}, "mase")
     assert [row[0] for row in rows(table)[1:]] == [
         "baseline: the value of the last season",
         "baseline: the last value",
@@ -80,7 +80,7 @@ def test_of_many_groups_those_with_most_examples_are_shown_in_their_order() -> N
 def test_a_run_ends_with_scores_remarks_cost_and_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "70")
+    monkeypatch.setenv("COLUMNS", "60")
     folder = tmp_path / "[red]" / ("long " * 30)  # neither markup nor wrapped
     show("sentiment: gru", result(metrics={"test": TEST | {"unseen_labels": {"[b]": 2}}}), folder)
     printed = capsys.readouterr().out
@@ -89,8 +89,8 @@ def test_a_run_ends_with_scores_remarks_cost_and_folder(
     assert "accuracy" in table
     assert rest.splitlines() == [
         "Labels of the test split that do not occur in training: [b] (2 times).",
-        "1 epoch in 119 s, 12,346 tokens/s, 1,234,567 parameters, 1,234 MB of ",
-        "memory at most",
+        "1 epoch in 119 s, 12,346 tokens/s, 1,234,567 parameters, ",
+        "1,234 MB of memory at most",
         f"Files: {folder}",
     ]
 
@@ -104,7 +104,7 @@ def test_a_run_ends_without_colours_in_its_sentences(
     monkeypatch.delenv("NO_COLOR", raising=False)
     show("gru", result(metrics={"test": TEST | {"unseen_labels": {"x": 2}}}), tmp_path)
     printed = capsys.readouterr().out
-    assert "\x1b[1m" in printed  # the row of the metric that selects weights is bold
+    assert "\x1b[1maccuracy" in printed and "\x1b[1mMAE" not in printed  # the metric that selects weights is bold
     assert not any("\x1b" in line for line in printed.splitlines()[-3:])
 
 
@@ -147,8 +147,22 @@ def test_baselines_that_beat_the_model_are_named_the_best_first() -> None:
         "The model scores 50.0 % on test, below NB-SVM on bigrams (70.0 %), the most frequent class (60.0 %) and "
         "chance (60.0 %)."
     ]
+    for names, listed in (
+        (["chance"], "chance (60.0 %)"),
+        (["nbsvm", "chance"], "NB-SVM on bigrams (70.0 %) and chance (60.0 %)"),
+    ):
+        some = {"accuracy": 0.5, "baselines": {name: scores["baselines"][name] for name in names}}
+        (sentence,) = remarks(result(metrics={"test": some}))
+        assert sentence == f"The model scores 50.0 % on test, below {listed}."
     scores["baselines"] = {"chance": {"accuracy": 0.5}}
     assert list(remarks(result(metrics={"test": scores}))) == []
+
+
+def test_a_baseline_with_a_smaller_error_is_named() -> None:
+    scores = {"mae": 2.0, "baselines": {"last_value": {"mae": 1.5}, "mean": {"mae": 3.0}}}
+    selection = {"metric": "mae", "epoch": 1}
+    (sentence,) = remarks(result(metrics={"test": scores}, selection=selection))
+    assert sentence == "The model scores 2.0 MAE on test, a greater error than the last value (1.5 MAE)."
 
 
 @pytest.mark.parametrize(("labels", "named"), [(5, "0, 1, 2, 3, 4"), (6, "0, 1, 2, 3, 4, ...")])
@@ -183,7 +197,15 @@ def test_a_number_goes_with_its_noun(number: int, shown: str) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "shown"),
-    [(0.6, "1 s"), (119.4, "119 s"), (120, "2 min"), (7199, "120 min"), (7200, "2.0 h"), (9000, "2.5 h")],
+    [
+        (0.6, "1 s"),
+        (119.4, "119 s"),
+        (120, "2 min"),
+        (7199, "120 min"),
+        (7200, "2.0 h"),
+        (9000, "2.5 h"),
+        (3.6e6, "1000.0 h"),
+    ],
 )
 def test_a_duration_is_as_a_person_reads_it(seconds: float, shown: str) -> None:
     assert duration(seconds) == shown
