@@ -16,7 +16,7 @@ import yaml
 from conftest import CONF, ROOT, options
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError
 from processes import command
 
@@ -513,6 +513,7 @@ def test_another_error_is_no_mistake_of_the_user(starting: Callable) -> None:
         ("sentiment", "schedule=null", "schedule=null: sentiment needs one of {schedule}."),
         ("sentiment", "schedule=", "schedule=: sentiment needs one of {schedule}."),
         ("sentiment", "embeddings=", "embeddings=: choose one of {embeddings}, or null for none."),
+        ("sentiment", "experiment=", "experiment=: choose one of {experiment}, or null for none."),
         ("sentiment", "embeddings=null", None),
         ("sentiment", "~embeddings", None),
         ("sentiment", "++cell=gru", None),
@@ -525,6 +526,8 @@ def test_another_error_is_no_mistake_of_the_user(starting: Callable) -> None:
         ("sentiment", "+split.limt=1", "+split.limt: nothing reads this key. Did you mean split.limit?"),
         ("sentiment", "+seed.more=1", "+seed.more: nothing reads this key. "),
         ("sentiment", "+split.limit=1", None),
+        ("sentiment", "++search.space.rate.log=[0.1,1]", None),
+        ("sentiment", "++search.space.rat.log=[0.1,1]", "+search.space.rat.log: nothing reads this key. "),
         ("sentiment", "+split.limit.more=1", "+split.limit.more: nothing reads this key. "),
         ("sentiment", "+trainer.anything.at.all=1", None),
         ("sentiment", "+hydra.anything=1", None),
@@ -537,6 +540,7 @@ def test_a_sentence_names_what_may_be_given(task: str, override: str, said: str 
     with pytest.raises(InputError) as refusal:
         check(task, [override])
     found = {group: ", ".join(options(group)) for group in ("schedule", "embeddings", "cell")}
+    found["experiment"] = ", ".join(f"sentiment/{name}" for name in options("experiment/sentiment"))
     sentence = str(refusal.value)
     assert sentence.startswith(said.format(**found)) and (said.endswith(" ") or sentence == said.format(**found))
 
@@ -552,7 +556,7 @@ def test_every_override_is_checked() -> None:
     ("overrides", "said"),
     [
         (["data=files"], "data=files needs data.train."),
-        (["data=sst2,files"], "data=files needs data.train."),
+        (["data=nothing,sst2,files"], "data=files needs data.train."),
         (["data=files", "data.train="], "data=files needs data.train."),
         (["data=files", "++data.train=x"], None),
         (["data=nothing"], None),
@@ -579,9 +583,10 @@ def test_data_without_an_example_for_the_task_are_refused_in_one_sentence() -> N
 def test_all_keys_that_a_command_line_may_set_are_known() -> None:
     cfg = OmegaConf.create(
         {"a": {"b": {"c": 1}, "d": None, "e": "???", "f": [1]}, "g": "${a}", "h": None, "i": "???",
+         "j": DictConfig(None), "k": DictConfig("???"), "l": DictConfig("${a}"),
          "hydra": {"runtime": {"choices": {"cell": "gru", "data": "x", "a": "y", "hydra/launcher": "basic"}}}}
     )  # fmt: skip
-    below = ["a", "a.b", "a.b.c", "a.d", "a.e", "a.f", "g", "h", "i"]
+    below = ["a", "a.b", "a.b.c", "a.d", "a.e", "a.f", "g", "h", "i", "j", "k", "l"]
     assert list(keys(cfg))[: len(below)] == below and "hydra.runtime.choices.cell" in list(keys(cfg))
     assert names_of(cfg) == ["cell", "data", *below, "hydra"]
 
@@ -599,6 +604,11 @@ def test_all_keys_that_a_command_line_may_set_are_known() -> None:
         ("data.pth", ["data", "data.path", "other.path"], "Did you mean data.path?"),
         ("zzzzzzzz.pth", ["a.path", "b.path", "c.path", "d.path"], "Did you mean a.path or b.path or c.path?"),
         ("epochs", ["trainer.max_epochs", "zzz"], "Did you mean trainer.max_epochs?"),
+        ("max_epoch", ["trainer.max_epochs", "max_e"], "Did you mean trainer.max_epochs?"),
+        ("gruuu", ["gruua", "gruub"], "Did you mean gruub?"),
+        ("aaa.epohcs", ["q.epochs", "r.epohcz"], "Did you mean r.epohcz?"),
+        ("decoder.abcde", ["q.abcxx", "decoder.zzzzz"], "Did you mean decoder.zzzzz?"),
+        ("limt", ["limits_of", "limbo"], "Did you mean limbo?"),
         ("zzzz", ["b", "a"], "Choose one of a, b."),
         ("zzzz", list("abcdefghijkl"), "Choose one of a, b, c, d, e, f, g, h, i, j, k, l."),
         ("zzzz", list("abcdefghijklm"), "--help lists the options."),

@@ -5,10 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from conftest import SMALL, TEXT_TASKS, options
-from torch import Tensor
+from torch import Tensor, nn
 
 from data.corpus import Corpus
 from data.errors import InputError
@@ -215,6 +216,11 @@ def test_outputs_near_either_end_are_saturated() -> None:
         {"gate": "tanh 2", "below": 0.25, "above": 0.25},
         {"gate": "sigmoid 3", "below": 0.5, "above": 0.0},
     ]
+    one = Gates()
+    for value in (0.05, 0.95):
+        with one.of(torch.ones(1, dtype=torch.bool)):
+            torch.sigmoid(torch.tensor([[value]]).logit())
+        assert one.rows()[0][{0.05: "below", 0.95: "above"}[value]] == {0.05: 1.0, 0.95: 0.5}[value]
     nothing = Gates()
     with nothing.of(torch.zeros(3, dtype=torch.bool)):
         torch.tanh(values)
@@ -325,7 +331,7 @@ def test_a_recorder_measures_the_longest_sequences_and_leaves_all_as_it_was(
     for kind in ("gradients", "gates"):
         half = len(before[kind])
         assert after[kind][:half] == before[kind] and len(after[kind]) == 2 * half
-        assert [{**row, "moment": "start"} for row in after[kind][half:]] == before[kind]
+        assert after[kind][half:] == [{**row, "moment": "end"} for row in before[kind]]
     assert after["clipping"] == [{"epoch": 1, "gradient_norm": 2.0, "clipped_share": 0.5}]
     assert drawn == [(after["gradients"], tmp_path / PICTURE)] and not model.training
 
@@ -341,3 +347,33 @@ def test_a_recorder_of_no_sequence_is_refused() -> None:
     with pytest.raises(InputError) as refusal:
         Recorder(0)
     assert str(refusal.value) == "recorder.examples=0: must be at least 1." and Recorder(1).examples == 1
+
+
+def test_both_directions_have_rows_of_their_own(composed: Callable) -> None:
+    model, corpus = prepared(composed, "cell=gru", "encoder=bidirectional")
+    found, steps = measured(model, corpus), int(corpus.splits["validation"].encoded.lengths.max())
+    names = ["encoder.layers.0.0", "encoder.layers.0.1"]
+    assert [row["cell"] for row in found["gradients"]] == [name for name in names for _ in range(steps)]
+    gates = ["sigmoid 1", "sigmoid 2", "tanh 3"]
+    assert [(row["cell"], row["gate"]) for row in found["gates"]] == [(name, gate) for name in names for gate in gates]
+
+
+def test_states_that_no_weight_moves_have_no_gradient(composed: Callable) -> None:
+    model, corpus = prepared(composed, "cell=lstm")
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    found = measured(model, corpus)["gradients"]
+    assert found and {row[kind]["high"] for row in found for kind in ("hidden", "state")} == {0.0}
+
+
+def test_the_longest_of_pairs_are_those_with_the_longest_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen: list[list[int]] = []
+    encoded = SimpleNamespace(
+        lengths=np.array([[3, 9], [5, 1], [5, 2], [4, 4]]),
+        batch=lambda rows: chosen.append(rows.tolist()) or torch.zeros(1),
+    )
+    corpus = SimpleNamespace(splits={"validation": SimpleNamespace(encoded=encoded)})
+    monkeypatch.setattr("training.recorder.backward", lambda *_: {"gradients": [{"cell": "a"}]})
+    trainer = SimpleNamespace(corpus=corpus, device=torch.device("cpu"))
+    assert Recorder(3).measure(trainer, nn.Linear(1, 1), "end") == {"gradients": [{"moment": "end", "cell": "a"}]}
+    assert chosen == [[3, 1, 2]]

@@ -265,14 +265,13 @@ def explain(task: str, overrides: list[str], error: BaseException) -> str:
         for override in overrides:
             key = split_override(override)[1]
             if f"'{key}'" in first_line(error) and not (CONF / key).is_dir():
-                return f"{override}: there is no such key. {suggestion(key, known_names(task, overrides, override))}"
+                return f"{override}: there is no such key. {suggestion(key, known_names(task, overrides))}"
     return first_line(error)
 
 
-def known_names(task: str, overrides: list[str], wrong: str) -> list[str]:
-    """What the command line might have meant: the names of its config without the override that is wrong."""
-    others = [text for text in overrides if text != wrong and "," not in text]
-    choices = [text for text in others if (CONF / split_override(text)[1]).is_dir()]
+def known_names(task: str, overrides: list[str]) -> list[str]:
+    """What the command line might have meant: the names of its config with the parts that it chooses."""
+    choices = [text for text in overrides if "," not in text and (CONF / split_override(text)[1]).is_dir()]
     try:
         return names_of(composed(task, *choices))
     except (HydraException, OmegaConfBaseException):
