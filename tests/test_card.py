@@ -206,7 +206,7 @@ RESULT: dict[str, Any] = {
         "test": {
             "accuracy": 0.75, "macro_f1": 0.5, "number": 3, "by_length": {"1-9": {"accuracy": 0.5, "count": 4}},
             "baselines": {"chance": {"accuracy": 0.5}, "nbsvm": {"accuracy": 0.9}, "other": {"macro_f1": 1.0}},
-            "signatures": {"bleu": "nrefs:1"},
+            "signatures": {"bleu": "nrefs:1", "chrf": "nc:6"},
         },
     },
     "intervals": {"test": {"accuracy": [0.7, 0.8]}},
@@ -257,7 +257,9 @@ echo "..." | python -m tasks.sentiment.predict run=DIR
 
 In percent. In brackets: 95 % confidence interval, by the bootstrap over the examples of the split.
 
-BLEU: `nrefs:1`""",
+BLEU: `nrefs:1`
+
+chrF2++: `nc:6`""",
     "Limits": """- It was trained on films only. The scores are those of its test split; other data may be harder.
 - The scores are those of one seed; the intervals do not include the variation between seeds.
 - The model scores 75.0 % on test, below NB-SVM on bigrams (90.0 %).
@@ -333,6 +335,7 @@ def changed(*keys: str, value: Any = ...) -> dict[str, Any]:
     [
         (["data", "revision"], None, "Data", "- films, hub, revision not known"),
         (["data", "revision"], ..., "Data", "- films, hub, revision not known"),
+        (["cell"], "Mine", "Recipe", "- cell=Mine"),
         (["experiment"], "sentiment/imdb", "Recipe", "- experiment=sentiment/imdb"),
         (["environment"], ..., "Cost", "- None, None, 1 thread"),
         (["environment", "threads"], 1, "Cost", "- a processor, cpu, 1 thread"),

@@ -228,7 +228,7 @@ def test_the_number_of_jobs_of_a_search_over_an_interval_is_unknown_without_its_
 
 def test_a_sweep_tells_the_time_that_is_left() -> None:
     assert time_left([60.0, 60.0, 60.0], 3) == "; about 3 min left"
-    assert time_left([2.0], 1) == "; about 1 min left"
+    assert time_left([2.0], 1) == "; about 1 min left" and time_left([600.0], 12) == "; about 120 min left"
     assert time_left([], 3) == time_left([2.0], 0) == ""
 
 

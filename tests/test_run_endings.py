@@ -5,6 +5,7 @@ import json
 import logging
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -22,7 +23,7 @@ from training.distributed import ALONE, LostProcessError
 from training.experiment import resolved
 from training.folders import CHECKPOINTS, CONFIG, LOCK, LOG, RESULT
 from training.identity import config_id
-from training.interrupt import TerminatedError
+from training.interrupt import TerminatedError, deferred_interrupts, stop_on_termination
 from training.result import Result
 from training.sweep import ALL_COMBINATIONS
 from training.trainer import DivergedError
@@ -488,3 +489,20 @@ def test_threads_and_precision_are_settled_for_this_machine(composed: Callable) 
         del cfg["test"]
     found = resolved(cfg)
     assert found.test is True and found.threads == 1 and found.trainer.precision in ("fp32", "bf16")
+
+
+def test_another_thread_leaves_requests_to_stop_as_they_are() -> None:
+    before, raised = signal.getsignal(signal.SIGTERM), []
+
+    def start() -> None:
+        try:
+            stop_on_termination()
+            with deferred_interrupts():
+                pass
+        except ValueError as error:  # Python's, where a thread sets a handler
+            raised.append(error)
+
+    thread = threading.Thread(target=start)
+    thread.start()
+    thread.join()
+    assert raised == [] and signal.getsignal(signal.SIGTERM) is before

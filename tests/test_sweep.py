@@ -281,6 +281,8 @@ def test_jobs_side_by_side_share_the_cores(
         (ALL_COMBINATIONS, ["seed=1"], True),
         ("hydra_plugins.hydra_optuna_sweeper.optuna_sweeper.OptunaSweeper", ["seed=1"], False),
         ("hydra_plugins.hydra_optuna_sweeper.optuna_sweeper.OptunaSweeper", ["seed=1", "test=true"], True),
+        ("hydra_plugins.hydra_optuna_sweeper.optuna_sweeper.OptunaSweeper", ["++test=true", "seed=1"], True),
+        ("hydra_plugins.hydra_optuna_sweeper.optuna_sweeper.OptunaSweeper", ["data.test=x"], False),
     ],
 )
 def test_a_search_leaves_the_test_split_unread_unless_asked(sweeper: str, overrides: list[str], scored: bool) -> None:
@@ -490,12 +492,12 @@ def test_the_time_left_is_that_of_the_jobs_that_ran(
         write_result(tmp_path / str(number), status=status, started=started[begin])
         output = {"hydra": {"runtime": {"output_dir": str(tmp_path / str(number))}, "job": {"num": number}}}
         progress.on_job_end(OmegaConf.merge(cfg, output, {"hydra": {"overrides": {"task": ["cell=a"]}}}))
-        monkeypatch.setattr("time.time", lambda: 1300.0)
+        monkeypatch.setattr("time.time", lambda number=number: 1300.0 + 120 * number)
 
     assert caplog.messages == [
         "job 1 of 4: a: accuracy 90.0, finished before",
         "job 2 of 4: a: accuracy 90.0 in 4 min; about 8 min left",
-        "job 3 of 4: a: failed in 4 min; about 4 min left",
+        "job 3 of 4: a: failed in 6 min; about 5 min left",
     ]
 
 
@@ -542,6 +544,7 @@ def test_a_job_ends_with_its_score_or_its_status(result: dict, seconds: float | 
         ("model.encoder.cell=x", "cell x"),
         ("trainer.max_epochs=3", "max epochs 3"),
         ("data.path=/a/b/c/d", "path c/d"),
+        ("data.other.path=a/b/c/d", "path a/b/c/d"),
         ("data.text_column=a/b/c/d", "text column a/b/c/d"),
         ("codec.path=a/b/c/d", "path a/b/c/d"),
         ("optimizer.lr=a=b", "lr a=b"),

@@ -336,3 +336,7 @@ def test_a_key_is_given_by_itself_or_by_what_it_is_part_of() -> None:
 
 def test_the_choice_of_a_part_gives_no_value(composed: Callable) -> None:
     assert given_keys(["cell=gru", "+a.b=1", "~c", "model.dropout=2"]) == ["a.b", "c", "model.dropout"]
+
+
+def test_a_config_without_a_search_space_is_no_trial() -> None:
+    assert with_trial(OmegaConf.create({"seed": 1})) == {"seed": 1}
