@@ -595,11 +595,28 @@ def test_jobs_come_best_first_and_those_without_a_score_last(tmp_path: Path, cap
     assert printed.splitlines()[-1] == f"Means over seeds and tests: python -m analysis.compare {tmp_path}"
 
 
+def test_the_command_that_compares_jobs_is_printed_as_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    folder = tmp_path / "[red]" / "2026"
+    for number in range(MOST_ROWS):
+        (folder / str(number)).mkdir(parents=True)
+        (folder / str(number) / "result.json").write_text(json.dumps(job_result(1.0, f"seed={number}")))
+    print_table(folder, ["seed"])
+    printed = capsys.readouterr().out
+    assert printed.splitlines()[-1] == f"Means over seeds and tests: python -m analysis.compare {folder}"
+    assert "more jobs" not in printed
+
+
 def test_jobs_are_told_apart_by_what_varies_in_their_folder() -> None:
     jobs = [job_result(1.0, "cell=gru", "seed=1", "a=1"), job_result(1.0, "cell=gru", "seed=2"), {"status": "failed"}]
     assert told_apart_by(jobs[:2], []) == ["seed", "a"]
     assert told_apart_by(jobs[:2], ["cell", "seed"]) == ["cell", "seed", "a"]
     assert told_apart_by(jobs, ["b"]) == ["b", "cell", "seed", "a"]
+    assert told_apart_by([job_result(1.0, "a="), job_result(1.0)], []) == []
 
 
 def linear(cfg: DictConfig) -> int:
