@@ -226,7 +226,7 @@ def test_gradients_are_drawn_by_distance_before_and_after(drawn: list) -> None:
         {"moment": moment, "cell": cell, "distance": distance, "state": {"median": median, "low": 0.0, "high": 2.0}}
         for moment, cells in (("start", "ab"), ("end", "a"))
         for cell in cells
-        for distance, median in ((0, 1.0), (1, 0.0))
+        for distance, median in ((2, 1.0), (3, 0.0))
     ]
     gradients_by_distance(rows, PICTURE)
     ((figure, path),) = drawn
@@ -241,9 +241,9 @@ def test_gradients_are_drawn_by_distance_before_and_after(drawn: list) -> None:
         assert axes.get_yscale() == "log" and axes.get_xlabel() == "distance from the loss, in tokens"
         assert grid_lines(axes) == {0.3} and len(axes.lines) == len(axes.collections)
         for line, band in zip(axes.lines, axes.collections, strict=True):
-            assert line.get_xdata().tolist() == [0, 1] and line.get_ydata().tolist() == [1.0, 1e-45]
+            assert line.get_xdata().tolist() == [2, 3] and line.get_ydata().tolist() == [1.0, 1e-45]
             assert {tuple(point) for point in band.get_paths()[0].vertices} == {
-                (x, y) for x in (0, 1) for y in (1e-45, 2)
+                (x, y) for x in (2, 3) for y in (1e-45, 2)
             }
             assert band.get_alpha() == 0.2 and matplotlib.colors.same_color(
                 band.get_facecolor()[0][:3], line.get_color()
@@ -294,6 +294,14 @@ def test_without_predictions_a_matrix_is_empty(drawn: list) -> None:
         "confusion matrix: 0 predictions",
         "attention: 0 source pieces, 0 generated",
     ]
+
+
+def test_colours_mean_the_same_in_every_picture(drawn: list) -> None:
+    confusion_matrix(["a"], ["a"], PICTURE)
+    attention_map([[0.5, 0.25]], ["a", "b"], ["c"], PICTURE)
+    images = [figure.axes[0].images[0] for figure, _ in drawn]
+    assert [image.get_array().tolist() for image in images] == [[[1.0]], [[0.5, 0.25]]]
+    assert [image.get_clim() for image in images] == [(0, 1), (0, 1)]
 
 
 def test_classes_that_are_only_predicted_are_the_least_frequent(drawn: list, monkeypatch: pytest.MonkeyPatch) -> None:

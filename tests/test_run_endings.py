@@ -57,7 +57,8 @@ def ended(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Iterator[Lives]:
     """``ended(error, ...)``: what a run returns, or the exit code that it ends with, where an error ends it."""
 
     def end(error: BaseException | None, mode: RunMode = RunMode.RUN, on_error: str = "continue") -> Any:
-        def lead(*_: Any) -> float:
+        def lead(cfg: DictConfig, hydra: DictConfig, directory: Path, processes: Any) -> float:
+            assert (cfg.on_error, hydra.mode, directory, processes) == (on_error, mode, folder, ALONE)
             assert signal.getsignal(signal.SIGTERM) is not before  # as it ends with a record
             if error is not None:
                 raise error
