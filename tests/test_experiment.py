@@ -1,6 +1,7 @@
 """One experiment from its config to scores: what it refuses before it starts, and what it asks its parts for."""
 
 import hashlib
+import json
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,20 +16,27 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from torch import nn
 
 from data.errors import InputError
+from tasks.memory.evaluation import LabelEvaluation
 from training import experiment
+from training.distributed import Processes
 from training.experiment import (
     build_optimizer,
     counter,
     export,
     fit,
+    fit_and_score,
     initialise,
     lengths_digest,
+    prepared,
     resolved,
     scored,
     sized_by_data,
     start_recurrence,
+    train,
+    train_along,
     trained_on,
 )
+from training.identity import config_id
 from training.result import Result
 from training.trackers.base import NoTracker, RunInfo, Tracker
 from training.tracking import Tracking, tracked, tracker_of
@@ -394,3 +402,281 @@ def test_the_tracker_of_a_config_has_its_package(composed: Callable, monkeypatch
         tracker_of(composed("sentiment", "tracker=tensorboard"))
     with pytest.raises(InputError, match="must be Tracker"):
         tracker_of(OmegaConf.create({"tracker": {"_target_": "training.result.Result"}}))
+
+
+CPU = torch.device("cpu")
+
+
+class Pair(Processes):
+    """The first of two processes, which keeps what it is asked."""
+
+    size = 2
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[Any, ...]] = []
+
+    def device(self, device: torch.device) -> torch.device:
+        self.asked.append(("device", device))
+        return device
+
+    def check_same(self, facts: dict[str, Any]) -> None:
+        self.asked.append(("same", facts))
+
+    def broadcast_weights(self, model: nn.Module) -> None:
+        self.asked.append(("weights", [weight.clone() for weight in model.parameters()]))
+
+
+@pytest.fixture
+def setting_up(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+    """What is set up for a device and its memory."""
+    asked: list[tuple[Any, ...]] = []
+    for name in ("limit_kernel_cache", "keep_freed_memory", "use_deterministic_kernels", "reset_peak_memory"):
+        monkeypatch.setattr(experiment, name, lambda *given, name=name: asked.append((name, *given)))
+    return asked
+
+
+@pytest.mark.usefixtures("threads")
+def test_a_training_is_prepared_from_its_config_alone(
+    composed: Callable, setting_up: list, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    given = ["recipe=embedded", *SMALL, *FEW, "data.length=20", "cell=rnn", "seed=7", "recurrent_weights=orthogonal"]
+    matched = ["match=parameters", "model.encoder.hidden_size=64"]
+    cfg = resolved(composed("memory", *given, *matched))
+    processes = Pair()
+    found, trainer, description = prepared(cfg, tmp_path, processes)
+    assert setting_up == [
+        ("limit_kernel_cache",),
+        ("keep_freed_memory",),
+        ("use_deterministic_kernels", CPU),
+        ("reset_peak_memory", CPU),
+    ]
+    assert caplog.messages[0] == "reading the data"
+    assert found.match is None and found.model.encoder.hidden_size > 64 and cfg.model.encoder.hidden_size == 64
+    corpus, hashes = trainer.corpus, description["sha256"]
+    identity = {
+        "config_id": config_id(found),
+        "seed": 7,
+        "data": {"train": hashes["train"], "validation": hashes["validation"]},
+    }
+    assert trainer.identity == identity and description == corpus.description()
+    assert (trainer.directory, trainer.device, trainer.seed) == (tmp_path, CPU, 7)
+    facts = {**identity, "sizes": corpus.sizes, "lengths": lengths_digest(corpus)}
+    weights = [weight.clone() for weight in trainer.model.parameters()]
+    assert processes.asked[:2] == [("device", CPU), ("same", facts)] and processes.asked[2][0] == "weights"
+    assert all(map(torch.equal, processes.asked[2][1], weights)) and trainer.processes is processes
+    (matrix,) = [one for name, one in trainer.model.named_parameters() if "linear_hh.weight" in name]
+    assert torch.allclose(matrix @ matrix.T, torch.eye(len(matrix)), atol=1e-4)
+    optimized = trainer.optimizer.param_groups[0]["params"]
+    assert len(optimized) == len(weights) and set(map(id, optimized)) == set(map(id, trainer.model.parameters()))
+    again = prepared(cfg, tmp_path, Processes())[1]
+    assert all(map(torch.equal, again.model.parameters(), weights))
+    other = prepared(resolved(composed("memory", *given, *matched, "seed=8")), tmp_path, Processes())[1]
+    assert not all(map(torch.equal, other.model.parameters(), weights))
+
+
+@pytest.mark.usefixtures("threads", "setting_up")
+def test_what_is_remarkable_about_the_data_is_logged_and_scores_know_the_training_split(
+    composed: Callable, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.INFO)
+    fitted: list[Any] = []
+    monkeypatch.setattr(LabelEvaluation, "fit", lambda self, train: fitted.append(train))
+    read = experiment.read_corpus
+
+    def noted(cfg: DictConfig) -> Any:
+        cfg, corpus = read(cfg)
+        corpus.notes = ["100 % of it is generated", "Another."]
+        return cfg, corpus
+
+    monkeypatch.setattr(experiment, "read_corpus", noted)
+    cfg = resolved(composed("memory", "recipe=embedded", *SMALL, *FEW, "data.length=20"))
+    _, trainer, _ = prepared(cfg, tmp_path, Processes())
+    assert caplog.messages[:3] == ["reading the data", "100 % of it is generated", "Another."]
+    assert fitted == [trainer.corpus.splits["train"].examples]
+
+
+class Prepared(SimpleNamespace):
+    """A trainer of a model with six weights."""
+
+    @classmethod
+    def of(cls, folder: Path, **changes: Any) -> "Prepared":
+        model = Linear()
+        model.kernel_name = lambda device: f"a loop on {device}"
+        codec = SimpleNamespace(save=lambda directory: (directory / "codec.json").write_text("{}"))
+        splits = {name: SimpleNamespace(examples=[name]) for name in ("train", "validation", "test")}
+        given = {
+            "model": model,
+            "device": CPU,
+            "precision": "fp32",
+            "identity": {"config_id": "0a1b2c3d"},
+            "corpus": SimpleNamespace(codec=codec, splits=splits),
+            "check_metric": list,
+            "directory": folder,
+            "history": [{"epoch": 1}],
+            "progress": SimpleNamespace(best_epoch=4),
+            "predict": lambda split: [f"answer to {split}"],
+            "selection": lambda: {"metric": "accuracy", "epoch": 4},
+            "summary": lambda: {"epochs": 5, "precision": "unknown"},
+        }
+        return cls(**{**given, **changes})
+
+
+@pytest.fixture
+def trained(
+    composed: Callable, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> Callable[..., tuple[Result, list[Any]]]:
+    """``trained(trainer, *overrides)``: the record of a training, and what ``fit_and_score`` was given."""
+    caplog.set_level(logging.INFO)
+
+    def start(trainer: Prepared, *overrides: str, processes: Any = None) -> tuple[Result, list[Any]]:
+        cfg, seen = composed("memory", "seed=3", *overrides), []
+        processes = processes or Processes()
+
+        def prepare(*asked: Any) -> Any:
+            assert asked == (cfg, tmp_path, processes)
+            return OmegaConf.merge(cfg, {"trainer": {"max_epochs": 77}}), trainer, {"name": "films"}
+
+        monkeypatch.setattr(experiment, "prepared", prepare)
+        monkeypatch.setattr(experiment, "environment", lambda device: {"device": str(device)})
+        monkeypatch.setattr(experiment, "fit_and_score", lambda *asked: seen.extend(asked) or 0.5)
+        result = Result(tmp_path, {"task": "memory", "cell": "gru", "seed": 3})
+        try:
+            assert train(cfg, tmp_path, result, processes) == 0.5
+        except InputError:
+            seen.append("refused")
+        return result, seen
+
+    return start
+
+
+def test_a_training_is_recorded_before_it_begins(
+    trained: Callable, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    trainer = Prepared.of(tmp_path, resume=lambda: 1 / 0)
+    result, (cfg, given, same) = trained(trainer)
+    assert (given, same, result.began, cfg.trainer.max_epochs) == (trainer, result, True, 77)
+    assert {key: result.content[key] for key in ("config_id", "data", "parameters", "environment")} == {
+        "config_id": "0a1b2c3d",
+        "data": {"name": "films"},
+        "parameters": 6,
+        "environment": {"device": "cpu"},
+    }
+    assert caplog.messages == ["memory: gru on films, seed 3, 6 parameters, cpu, fp32, a loop on cpu"]
+    assert callable(trainer.on_epoch) and (tmp_path / "codec.json").read_text() == "{}"
+    assert OmegaConf.load(tmp_path / "config.yaml") == OmegaConf.to_container(cfg, resolve=True)
+    assert "${" not in (tmp_path / "config.yaml").read_text()
+
+
+def test_several_processes_are_logged(trained: Callable, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    trained(Prepared.of(tmp_path), processes=Pair())
+    assert caplog.messages[0].endswith("6 parameters, cpu, fp32, a loop on cpu, 2 processes")
+
+
+@pytest.mark.parametrize("found", [True, False])
+def test_a_training_is_resumed_if_there_is_one(
+    trained: Callable, tmp_path: Path, caplog: pytest.LogCaptureFixture, found: bool
+) -> None:
+    result, _ = trained(Prepared.of(tmp_path, resume=lambda: found), "resume=true")
+    nothing = "There is nothing to resume: no earlier run of this config and seed saved a checkpoint."
+    assert caplog.messages[1:] == ([] if found else [nothing]) and result.began
+
+
+@pytest.mark.parametrize("refusing", ["check_metric", "resume"])
+def test_a_training_that_is_refused_has_not_begun(trained: Callable, tmp_path: Path, refusing: str) -> None:
+    def refuse() -> None:
+        raise InputError("no")
+
+    result, seen = trained(Prepared.of(tmp_path, **{"resume": list, refusing: refuse}), "resume=true")
+    assert seen == ["refused"] and result.began is False and list(tmp_path.iterdir()) == []
+
+
+def test_a_tracker_without_its_package_is_refused_before_the_data_are_read(
+    trained: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("training.trackers.base.find_spec", lambda package: None)
+    assert trained(Prepared.of(tmp_path), "tracker=tensorboard")[1] == ["refused"] and caplog.messages == []
+
+
+@pytest.mark.parametrize("resume", [True, False])
+def test_other_processes_train_along(composed: Callable, monkeypatch: pytest.MonkeyPatch, resume: bool) -> None:
+    done: list[str] = []
+    trainer = SimpleNamespace(resume=lambda: done.append("resume"), fit=lambda: done.append("fit"))
+    cfg, processes = composed("memory", f"resume={str(resume).lower()}"), Pair()
+
+    def prepare(*asked: Any) -> Any:
+        assert asked == (cfg, Path(), processes)
+        return cfg, trainer, {}
+
+    monkeypatch.setattr(experiment, "prepared", prepare)
+    assert train_along(cfg, processes) is None and done == (["resume", "fit"] if resume else ["fit"])
+
+
+class Scored:
+    """Scores, intervals and files of an evaluation, each of which may fail."""
+
+    def __init__(self, done: list[Any], fails: bool) -> None:
+        self.done, self.fails = done, fails
+
+    def note(self, *what: Any) -> None:
+        self.done.append(what)
+        if self.fails:
+            raise ValueError(what[0])
+
+    def score(self, hypotheses: list[str], examples: list[str]) -> dict[str, float]:
+        assert hypotheses == [f"answer to {examples[0]}"]
+        return {"accuracy": {"validation": 0.75, "test": 0.5}[examples[0]]}
+
+    def intervals(self, hypotheses: list[str], examples: list[str]) -> dict[str, list[float]]:
+        self.note("intervals", hypotheses, examples)
+        return {"accuracy": [0.4, 0.6]}
+
+    def write(self, directory: Path, hypotheses: list[str], examples: list[str]) -> None:
+        self.note("write", directory, hypotheses, examples)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize(("baselines", "test"), [(True, True), (False, False)])
+def test_scores_are_safe_before_anything_else_is_written(
+    composed: Callable, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fails: bool, baselines: bool, test: bool
+) -> None:
+    done: list[Any] = []
+    evaluation, result = Scored(done, fails), Result(tmp_path, {"task": "memory"})
+    trainer = Prepared.of(tmp_path, evaluation=evaluation)
+    last = "test" if test else "validation"
+    if not test:
+        del trainer.corpus.splits["test"]
+    written = tmp_path / "result.json"
+
+    def add_baselines(metrics: dict, *given: Any) -> None:
+        assert json.loads(written.read_text())["status"] == "ok" and metrics is result.content["metrics"]
+        evaluation.note("baselines", *given)
+
+    monkeypatch.setattr(experiment, "fit", lambda *given: done.append(("fit", *given)))
+    monkeypatch.setattr(experiment, "write_checksums", lambda *given: done.append(("checksums", *given)))
+    monkeypatch.setattr(experiment, "peak_memory_mb", {CPU: 12.5}.get)
+    monkeypatch.setattr(experiment, "add_baselines", add_baselines)
+    monkeypatch.setattr(experiment, "learning_curve", lambda *given: evaluation.note("curve", *given))
+    cfg = composed("memory", f"baselines={str(baselines).lower()}")
+    assert fit_and_score(cfg, trainer, result) == 0.75
+    answers = [f"answer to {last}"], [last]
+    assert done == [
+        ("fit", cfg, trainer, result),
+        ("checksums", tmp_path, trainer.corpus.codec),
+        *([("baselines", evaluation, trainer.corpus)] if baselines else []),
+        ("intervals", *answers),
+        ("write", tmp_path, *answers),
+        ("curve", [{"epoch": 1}], "accuracy", 4, tmp_path / "learning_curve.png"),
+    ]
+    content = json.loads(written.read_text())
+    assert content["status"] == "ok" and content["selection"] == {"metric": "accuracy", "epoch": 4}
+    assert content["metrics"] == {"validation": {"accuracy": 0.75}, **({"test": {"accuracy": 0.5}} if test else {})}
+    assert content["training"] == {
+        "epochs": 5,
+        "peak_memory_mb": 12.5,
+        "precision": "fp32",
+        "kernel": "a loop on cpu",
+    }
+    failed = [*(["baselines"] if baselines else []), "intervals", "write", "curve"]
+    assert result.content.get("warnings", []) == ([f"ValueError: {name}" for name in failed] if fails else [])
+    assert result.content.get("intervals") == (None if fails else {last: {"accuracy": [0.4, 0.6]}})
