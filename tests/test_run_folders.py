@@ -1,5 +1,6 @@
 """Run folders from anywhere: loaded as they were saved, or refused in one sentence that names the file."""
 
+import hashlib
 import json
 import platform
 import shutil
@@ -16,10 +17,19 @@ import torch
 import yaml
 from conftest import TASKS
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import ConfigKeyError
 
+import training.load
 from data.errors import InputError
 from training import result
-from training.checksums import CHECKSUMS
+from training.checksums import (
+    CHECKSUMS,
+    read_checksums,
+    saved_files,
+    sha256,
+    verify_checksums,
+    write_checksums,
+)
 from training.folders import (
     CHECKPOINTS,
     CONFIG,
@@ -36,7 +46,7 @@ from training.folders import (
     unfinished,
 )
 from training.identity import config_id
-from training.load import load
+from training.load import check_weights, load, load_config, load_task, stored_tensors
 from training.result import Result
 from training.trials import with_trial
 
@@ -591,3 +601,213 @@ def test_the_newest_unfinished_run_that_reads_the_same_files_is_resumed(
     assert run_name(_root_=reading("c", "resume=true")) == others[0]  # the newest of that seed
     shutil.rmtree(tmp_path / "runs" / "sentiment" / new)
     assert run_name(_root_=resumed) == old
+
+
+def message(call: Callable[[], object]) -> str:
+    """What a call refuses its input with."""
+    with pytest.raises(InputError) as error:
+        call()
+    return str(error.value)
+
+
+def test_a_loaded_model_answers_and_is_on_its_device(copied: Callable) -> None:
+    folder = copied()
+    _, _, model = load(folder, torch.device("meta"))
+    assert not model.training and {weight.device.type for weight in model.parameters()} == {"meta"}
+    (folder / WEIGHTS).unlink()
+    assert message(lambda: load(folder, CPU)) == (
+        f"{folder} has no {WEIGHTS}: it is not a run folder, or its run stopped before an epoch ended."
+    )
+
+
+def test_the_file_that_is_at_fault_is_named_once(copied: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = copied()
+    whole = (folder / "vocabulary.json").read_text()
+    (folder / "vocabulary.json").write_text("[")
+    found = message(lambda: load(folder, CPU))
+    assert found.startswith(f"{folder}/vocabulary.json") and found.count(str(folder)) == 1
+    (folder / "vocabulary.json").write_text(whole)
+    edit_config(folder, "codec._target_", "os.system")
+    found = message(lambda: load(folder, CPU))
+    assert found.startswith(f"{folder}/{CONFIG}: codec._target_=os.system: ") and found.count(str(folder)) == 1
+
+    def fail(*_: Any) -> None:
+        raise ConfigKeyError("there is no key\nfull_key: x")
+
+    monkeypatch.setattr(training.load, "build_at", fail)
+    assert message(lambda: load(folder, CPU)) == f"{folder}/{CONFIG}: there is no key."
+
+
+def test_a_model_must_be_one_and_have_finite_weights(copied: Callable) -> None:
+    folder = copied()
+    weights = safetensors.torch.load_file(folder / WEIGHTS)
+    name = sorted(weights)[-1]
+    for value in (torch.nan, torch.inf):
+        weights[name].view(-1)[0] = value
+        safetensors.torch.save_file(weights, folder / WEIGHTS)
+        found = message(lambda: load(folder, CPU))
+        assert found == f"{folder}/{WEIGHTS}: {name} is NaN or infinite in places: train the model again."
+    edit_config(folder, "model._target_", "data.classification.ClassificationCodec")
+    assert "must be TaskModel" in message(lambda: load(folder, CPU))
+
+
+def test_the_task_of_a_run_is_one_of_the_suite(tmp_path: Path) -> None:
+    (tmp_path / CONFIG).write_text("task: tagging\n")
+    assert load_task(tmp_path) == "tagging"
+    (tmp_path / CONFIG).write_text(f"task: {'x' * 99}\n")
+    tasks = "captioning, forecasting, memory, sentiment, tagging, translation"
+    assert message(lambda: load_task(tmp_path)) == f"{tmp_path}/{CONFIG}: task={'x' * 79}…: the tasks are {tasks}."
+    (tmp_path / CONFIG).write_text("seed: 1\n")
+    assert message(lambda: load_task(tmp_path)) == f"{tmp_path}/{CONFIG}: task=null: the tasks are {tasks}."
+
+
+class Tied(torch.nn.Module):
+    """Two names of one matrix, and a bias."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = torch.nn.Parameter(torch.zeros(2, 3))
+        self.second = self.first
+        self.bias = torch.nn.Parameter(torch.zeros(2))
+
+
+WHOLE = {"first": torch.zeros(2, 3), "bias": torch.zeros(2)}
+
+
+@pytest.mark.parametrize(
+    ("tensors", "said"),
+    [
+        (WHOLE, None),
+        ({"second": torch.zeros(2, 3), "bias": torch.zeros(2)}, None),
+        (WHOLE | {"more": torch.zeros(1)}, ": the model of config.yaml has no weights named more."),
+        ({"x" * 99: torch.zeros(1)}, f": the model of config.yaml has no weights named {'x' * 79}…."),
+        (WHOLE | {"first": torch.zeros(3, 2)}, ": first is F32 [3, 2], and the model of config.yaml has F32 [2, 3]."),
+        (WHOLE | {"bias": torch.zeros(2).half()}, ": bias is F16 [2], and the model of config.yaml has F32 [2]."),
+        ({"bias": torch.zeros(2)}, " has no weights named first, which the model of config.yaml needs."),
+        ({"first": torch.zeros(2, 3)}, " has no weights named bias, which the model of config.yaml needs."),
+    ],
+)
+def test_weights_are_those_of_the_model(tmp_path: Path, tensors: dict, said: str | None) -> None:
+    path = tmp_path / WEIGHTS
+    safetensors.torch.save_file(tensors, path)
+    assert stored_tensors(path).keys() == tensors.keys()
+    if said is None:
+        check_weights(Tied(), path)
+    else:
+        assert message(lambda: check_weights(Tied(), path)) == f"{path}{said}"
+
+
+@pytest.mark.parametrize("content", [b"", b"x" * 99, None])
+def test_a_weights_file_that_cannot_be_read_is_damaged(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / WEIGHTS
+    if content is not None:
+        path.write_bytes(content)
+    found = message(lambda: stored_tensors(path))
+    assert found.startswith(f"{path} is damaged: ") and found.endswith(".") and "None" not in found
+
+
+def nested(depth: int) -> str:
+    return "a: " + "[" * (depth - 1) + "]" * (depth - 1) + "\n"
+
+
+ODD = "aliases, tags and deep nesting are not allowed in the config of a run."
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("[1]", " is not the config of a run: it is not a mapping."),
+        ("a: 1\nb: &x 2\n", f":2: {ODD}"),
+        ("a: 1\n\nb: *x\n", f":3: {ODD}"),
+        ("a: !!python/name:os.system\n", f":1: {ODD}"),
+        ("a: !!str 5\n", f":1: {ODD}"),
+        (nested(31), f":1: {ODD}"),
+        ("a: 1\nb: {c: [d, '${e}']}\n", ": '${e}': references and resolvers are not allowed in a run's config."),
+        ("'${key}': 1\n", ": '${key}': references and resolvers are not allowed in a run's config."),
+        (f"a: '{'x' * 99}${{b}}'\n", f": '{'x' * 79}…': references and resolvers are not allowed in a run's config."),
+        (f"a: {'x' * 99_998}", " has more than 100,000 bytes: it is not the config of a run."),
+    ],
+)
+def test_a_config_that_is_none_of_a_run_is_refused(tmp_path: Path, content: str, said: str) -> None:
+    path = tmp_path / CONFIG
+    path.write_text(content)
+    assert message(lambda: load_config(tmp_path)) == f"{path}{said}"
+
+
+@pytest.mark.parametrize("content", [b"a: [", b"\xff", b"a: 1\na: 2\n"])
+def test_a_config_that_cannot_be_read_is_damaged(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / CONFIG
+    path.write_bytes(content)
+    found = message(lambda: load_config(tmp_path))
+    assert found.startswith(f"{path} is damaged: ") and found.endswith(".") and "None" not in found
+
+
+def test_a_config_is_read_as_it_was_written(tmp_path: Path) -> None:
+    assert message(lambda: load_config(tmp_path)) == (
+        f"{tmp_path} is not a run folder: it has no {CONFIG}. Give run=DIR, a folder under runs/."
+    )
+    for content in ("a: [ü, {b: null}]\nc: 'x'\n", nested(30), f"a: {'x' * 99_997}", "a: {b: 1}\nd: [1]\n"):
+        (tmp_path / CONFIG).write_text(content, encoding="utf-8")
+        assert load_config(tmp_path) == OmegaConf.create(content)
+    wide = {f"key{number}": [{"a": [number]}, {"b": {}}] for number in range(40)}
+    (tmp_path / CONFIG).write_text(yaml.safe_dump(wide))
+    assert load_config(tmp_path) == wide
+
+
+@pytest.fixture
+def checked(tmp_path: Path) -> Path:
+    """A folder with checksums of two files."""
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "b.json").write_text("{}")
+    (tmp_path / "c").write_text("")
+    digests = {name: hashlib.sha256((tmp_path / name).read_bytes()).hexdigest() for name in ("a/b.json", "c")}
+    (tmp_path / CHECKSUMS).write_text(json.dumps(digests))
+    return tmp_path
+
+
+def test_every_file_is_compared_with_its_checksum(checked: Path) -> None:
+    verify_checksums(checked)
+    (checked / "c").write_text("more")
+    assert message(lambda: verify_checksums(checked)) == (
+        f"{checked}/c differs from its checksum in checksums.json: it is damaged or was edited; copy it again, or, if "
+        "you trust it, delete checksums.json."
+    )
+    (checked / "c").unlink()
+    assert message(lambda: verify_checksums(checked)) == f"{checked}/c is missing: the run folder is damaged."
+    (checked / CHECKSUMS).unlink()
+    verify_checksums(checked)
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[1]", "[" * 100_000, '{"../c": ""}', '{"/c": ""}', '{"a/../c": ""}', '{"c\\n": ""}', '{"x": ""}']
+)
+def test_checksums_that_are_none_are_refused(checked: Path, content: str) -> None:
+    path = checked / CHECKSUMS
+    path.write_text(content.replace('"x"', f'"{"x" * 1001}"'))
+    assert message(lambda: read_checksums(path)) == f"{path} is not a list of checksums: the run folder is damaged."
+    path.write_text(json.dumps({"x" * 1000: ""}))
+    assert read_checksums(path) == {"x" * 1000: ""}
+
+
+def test_a_file_that_cannot_be_read_has_no_checksum(tmp_path: Path) -> None:
+    assert message(lambda: sha256(tmp_path / "x")) == f"{tmp_path}/x cannot be read: No such file or directory."
+
+
+def test_checksums_are_those_of_all_that_a_codec_saves(tmp_path: Path) -> None:
+    class Codec:
+        def save(self, directory: Path) -> None:
+            (directory / "z").mkdir()
+            for name in ("z/b.json", "a.json"):
+                (directory / name).write_text(name)
+
+    folder = tmp_path / "run"
+    folder.mkdir()
+    Codec().save(folder)
+    for name in (CONFIG, WEIGHTS, "other"):
+        (folder / name).write_text(name)
+    assert saved_files(Codec()) == ["a.json", "z/b.json"]
+    write_checksums(folder, Codec())
+    found = json.loads((folder / CHECKSUMS).read_text())
+    assert list(found) == [CONFIG, WEIGHTS, "a.json", "z/b.json"]
+    assert found["a.json"] == hashlib.sha256(b"a.json").hexdigest()
+    verify_checksums(folder)
