@@ -122,7 +122,7 @@ def test_texts_are_answered_in_their_order(run: SimpleNamespace) -> None:
     predictor = Letters.of("runs/a", device="cpu")
     assert predictor.predict(iter(["a", "bcd"])) == [Answer("<a>", 6, 2.0), Answer("<bcd>", 10, 10 / 3)]
     assert predictor.answered == 2 and predictor.predict([]) == []
-    assert predictor.inspect("a") == Inspection(Answer("<a>", 6, 2.0), "plain", {})
+    assert predictor.inspect("a") == Inspection(Answer("<a>", 6, 2.0), "plain", {}) and predictor.answered == 3
     assert [list(one) for one in predictor.read(iter([[(1, "a")], [(2, "b"), (3, "c")]]), "x", True)] == [
         ["<a>"],
         ["<b>", "<c>"],
@@ -198,6 +198,32 @@ def test_inputs_that_cannot_be_read_well_are_reported(
     predictor.answered = answered
     predictor.warn(encoded(rows, cut))
     assert found == warnings
+
+
+def test_spaces_of_the_codec_count_for_nothing(run: SimpleNamespace) -> None:
+    run.codec.vocabulary = SimpleNamespace(ids={SPACE: 5})
+    predictor, found = Letters.of("runs/a", device="cpu"), []
+    predictor.on_warning = lambda where, what: found.append((where, what))
+    predictor.warn(encoded("ssuu"))
+    assert found == [("text 1", UNKNOWN)]
+
+
+class Plain(Letters):
+    """Runs its model as predictors do."""
+
+    run_model = Predictor.run_model
+
+
+def test_a_model_runs_on_batches_of_the_size_that_is_given(
+    run: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predictor, asked = Plain.of("runs/a", device="cpu", batch_tokens=77, batch_sentences=5), []
+    split = SimpleNamespace(encoded=encoded("uu"))
+    monkeypatch.setattr("data.corpus.Split.of", lambda examples, codec: asked.extend([examples, codec]) or split)
+    monkeypatch.setattr("training.inference.predict_rows", lambda *given: asked.extend(given) or [3])
+    predictor.on_warning = lambda where, what: asked.append(what)
+    assert predictor.predict(["a"]) == [Answer("<a>", 6, 2.0)]
+    assert asked == [["<a>"], run.codec, UNKNOWN, run.model.predict, split, CPU, "fp32 on cpu", 77, 5]
 
 
 def test_a_warning_is_a_line_of_standard_error(run: SimpleNamespace, capsys: pytest.CaptureFixture[str]) -> None:
@@ -290,7 +316,11 @@ class Texts(SearchPredictor):
     task, text_name = "letters", "text"
 
     def run_model(self, examples: list[Any], method: Any) -> list[Any]:
-        return method(examples)
+        return method(tuple(examples))
+
+    def best(self, example: Any, prediction: Any) -> Any:
+        assert example == "<a>"
+        return super().best(example, prediction)
 
     def text_of(self, example: Any) -> str:
         return example.strip("<>")
@@ -313,7 +343,7 @@ def searched(run: SimpleNamespace) -> SimpleNamespace:
     run.model = SimpleNamespace(
         search=SimpleNamespace(beam=4),
         predict=lambda examples: [Ranked(alternatives=found, attention=[]) for _ in examples],
-        predict_with_attention=lambda examples: [Ranked(alternatives=found, attention=[[1.0]]) for _ in examples],
+        predict_with_attention={("<a>",): [Ranked(alternatives=found, attention=[[1.0]])]}.get,
     )
     return run
 
