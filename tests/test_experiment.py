@@ -177,7 +177,7 @@ def test_the_splits_that_are_there_are_scored() -> None:
     given = {"train": ["a"], "test": ["a", "b"], "validation": ["c", "d"]}
     for names in (["train", "validation", "test"], ["train", "validation"]):
         corpus = SimpleNamespace(splits={name: SimpleNamespace(examples=given[name]) for name in names})
-        trainer = SimpleNamespace(predict=lambda split: ["a", "d"])
+        trainer = SimpleNamespace(predict={"validation": ["a", "d"], "test": ["a", "d"]}.get)
         metrics, predictions = scored(trainer, Scores(), corpus)
         assert list(metrics) == list(predictions) == names[1:]  # the one that is reported last
         assert set(map(str, metrics.values())) == {"{'right': 1}"} and predictions["validation"] == ["a", "d"]
@@ -284,23 +284,33 @@ def test_parameters_are_counted_without_making_any(composed: Callable) -> None:
     assert count(cfg) > 5 * 10**7
 
 
-@pytest.mark.usefixtures("threads")
 def test_a_listed_job_reads_its_data_once_and_has_its_matched_size(
     composed: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[DictConfig] = []
-    read_corpus = experiment.read_corpus
+
+    def read_corpus(cfg: DictConfig) -> tuple[DictConfig, Any]:
+        read.append(cfg)
+        return cfg, SimpleNamespace(sizes={"vocab_size": 50 * len(read), "num_labels": 2})
+
     monkeypatch.setattr(experiment, "SIZES", {})
-    monkeypatch.setattr(experiment, "read_corpus", lambda cfg: read.append(cfg) or read_corpus(cfg))
-    given = ["recipe=embedded", *SMALL, *FEW, "data.length=20"]
-    _, lstm = sized_by_data(composed("memory", *given))
-    cfg, rnn = sized_by_data(composed("memory", *given, "cell=rnn", "match=parameters", "model.encoder.hidden_size=64"))
-    assert len(read) == 1 and cfg.match is None and cfg.model.encoder.hidden_size > 64 and rnn > lstm
-    sized_by_data(composed("memory", *given, "split.split_seed=1"))
-    sized_by_data(composed("memory", *given, "data.length=21"))
-    sized_by_data(composed("memory", *given, "recipe=adaptive"))
-    sized_by_data(composed("memory", *given, "recipe=adaptive"))
-    assert len(read) == 5
+    monkeypatch.setattr(experiment, "read_corpus", read_corpus)
+    given = ["recipe=embedded", *SMALL]
+    first, small = sized_by_data(composed("sentiment", *given))
+    assert first == read[0] and small == counter({"vocab_size": 50, "num_labels": 2})(first)
+    matched = ["cell=rnn", "match=parameters", "model.encoder.hidden_size=64"]
+    cfg, rnn = sized_by_data(composed("sentiment", *given, *matched))
+    assert len(read) == 1 and cfg.match is None and cfg.model.encoder.hidden_size > 64 and rnn > small
+    for number, other in enumerate(["split.split_seed=1", "data.sizes.train=7", "codec.max_length=9"], start=2):
+        assert sized_by_data(composed("sentiment", *given, other))[1] > small and len(read) == number
+    for number in (5, 6):  # choices of a recipe depend on more
+        with open_dict(cfg := composed("sentiment", *given)):
+            cfg.recipe = {"_target_": "a recipe"}
+        sized_by_data(cfg)
+        assert len(read) == number
+    both = ["codec.max_length=11", "split.limit=null"]
+    assert sized_by_data(composed("sentiment", *given, *both, "limit=5")) and len(read) == 7
+    assert sized_by_data(composed("sentiment", *given, "codec.max_length=11", "limit=6")) and len(read) == 8
 
 
 class Watch(Tracker):

@@ -1,5 +1,7 @@
 """The suite as a library: one public name, bundles in place of folders, and a notebook that runs."""
 
+import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -12,6 +14,7 @@ from conftest import ROOT, TASKS, TEXT_TASKS
 
 import rnnbench
 from training.bundle import opened, write_bundle
+from training.checksums import sha256
 
 TEXTS = ["the film is good .", "", "the dog sees a cat ."]
 
@@ -125,3 +128,114 @@ def test_the_notebook_runs(saved: dict[str, Path], tmp_path: Path, monkeypatch: 
     nbclient.NotebookClient(notebook, resources={"metadata": {"path": str(tmp_path)}}, timeout=120).execute()
     printed = "".join(output["text"] for cell in notebook.cells for output in cell.get("outputs", []))
     assert "the film is not dull . ->" in printed and "nowhere is not a run folder" in printed
+
+
+@pytest.fixture
+def finished(tmp_path: Path) -> Path:
+    """A small folder with the files of a finished run."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    for name in ("config.yaml", "model.safetensors"):
+        (folder / name).write_text(name)
+    digests = {name: sha256(folder / name) for name in ("config.yaml", "model.safetensors")}
+    (folder / "checksums.json").write_text(json.dumps(digests))
+    return folder
+
+
+def refusal(path: Path) -> str:
+    """What a bundle is refused with."""
+    with pytest.raises(rnnbench.InputError) as error, opened(path):
+        pass
+    return str(error.value)
+
+
+def test_a_bundle_holds_plain_files_and_is_the_same_at_any_time(finished: Path, tmp_path: Path) -> None:
+    path = tmp_path / "model.zip"
+    names = ["checksums.json", "config.yaml", "model.safetensors"]
+    for more in ([], ["result.json", "README.md"]):
+        for name in more:
+            (finished / name).write_text(name)
+        (finished / "history.jsonl").write_text("not in it")
+        digest = write_bundle(finished, path)
+        assert digest == hashlib.sha256(path.read_bytes()).hexdigest()
+        assert (tmp_path / "model.zip.sha256").read_text() == f"{digest}  model.zip\n"
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+            assert [entry.filename for entry in entries] == names + more
+            assert all(archive.read(name) == (finished / name).read_bytes() for name in names + more)
+        assert {entry.date_time for entry in entries} == {(1980, 1, 1, 0, 0, 0)}
+        assert {entry.external_attr >> 16 for entry in entries} == {0o644}
+        assert {entry.compress_type for entry in entries} == {zipfile.ZIP_STORED}
+        with opened(path) as folder:
+            assert folder != finished and {file.name for file in folder.iterdir()} == {*names, *more}
+        assert not folder.exists()
+    with opened(finished) as folder:
+        assert folder == finished
+
+
+def test_only_a_finished_run_makes_a_bundle(finished: Path, tmp_path: Path) -> None:
+    for content in ({}, {"config.yaml": "x"}, {"config.yaml": "x", "other": "y"}):
+        (finished / "checksums.json").write_text(json.dumps(content))
+        with pytest.raises(rnnbench.InputError) as error:
+            write_bundle(finished, tmp_path / "model.zip")
+        assert str(error.value) == (
+            f"{finished} has no checksums.json with config.yaml and model.safetensors: it is not that of a "
+            "finished run."
+        )
+    content = {"config.yaml": sha256(finished / "config.yaml"), "model.safetensors": "x"}
+    (finished / "checksums.json").write_text(json.dumps(content))
+    with pytest.raises(rnnbench.InputError, match=r"model\.safetensors differs from its checksum"):
+        write_bundle(finished, tmp_path / "model.zip")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run"]
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "compressed", "read"),
+    [
+        ("plain.json", 0o644, False, True),
+        ("plain.json", 0, False, True),
+        ("plain.json", 0o100644, False, True),
+        ("link.json", 0o120777, False, False),
+        ("pipe", 0o010644, False, False),
+        ("folder/", 0o040755, False, False),
+        ("folder/", 0, False, False),
+        ("small.json", 0o644, True, False),
+        ("../outside.json", 0o644, False, False),
+        ("a\nb", 0o644, False, False),
+    ],
+)
+def test_an_entry_of_a_bundle_is_a_plain_file_in_it(
+    finished: Path, tmp_path: Path, name: str, mode: int, compressed: bool, read: bool
+) -> None:
+    path = tmp_path / "model.zip"
+    write_bundle(finished, path)
+    entry = zipfile.ZipInfo(name)
+    entry.external_attr = mode << 16
+    entry.compress_type = zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(entry, "")
+    if read:
+        with opened(path) as folder:
+            assert (folder / name).is_file()
+    else:
+        shown = name.replace("\n", " ")
+        assert refusal(path) == f"{path}: '{shown}' does not belong in a bundle of a run: it is not read."
+
+
+def test_other_archives_are_refused_for_what_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "file.zip"
+    for number, said in ((100, "has no checksums.json"), (101, "has more than 100 files")):
+        with zipfile.ZipFile(path, "w") as archive:
+            for name in range(number):
+                archive.writestr(f"{name}.json", "")
+        assert refusal(path) == f"{path} {said}: it is not a bundle of a run."
+    path.write_text("text")
+    assert refusal(path) == f"{path} is not a bundle of a run, or it is damaged: File is not a zip file."
+
+
+def test_what_is_wrong_in_a_bundle_is_said_with_its_name(finished: Path, tmp_path: Path) -> None:
+    path = tmp_path / "model.zip"
+    write_bundle(finished, path)
+    with pytest.raises(rnnbench.InputError) as error, opened(path) as folder:
+        raise rnnbench.InputError(f"{folder}/config.yaml is odd")
+    assert str(error.value) == f"{path}/config.yaml is odd"

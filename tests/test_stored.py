@@ -5,7 +5,9 @@ import hashlib
 import json
 import logging
 import re
+import sys
 import threading
+import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +17,13 @@ import numpy as np
 import pytest
 from conftest import FEW_ROWS
 from filelock import FileLock
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 import data.tokenizers
 from data import cache as caching
 from data.batch import Ragged
 from data.cache import CorpusCache
-from data.classification import LabelledText
+from data.classification import ClassificationCodec, LabelledText
 from data.corpus import Corpus, hold_out, sample_rows
 from data.errors import InputError
 from data.memory import MemorySequence
@@ -29,7 +31,8 @@ from data.stored import StoredRows, read_encoded, write_encoded, write_rows
 from data.tagging import TaggedSentence
 from data.tokenizers import SentencePieceTokenizer
 from data.translation import SentencePair
-from training.identity import config_id
+from training.corpora import cache_of, code_digest, codec_key, library_versions, version_of
+from training.identity import config_id, files_digest
 from training.recipe import read_corpus
 
 WORDS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
@@ -492,3 +495,74 @@ def test_pieces_of_very_many_texts_are_learned_from_a_part_of_them(monkeypatch: 
     part = learned(lines)
     assert part.notes == ["SentencePiece learned from 100 of 200 texts, evenly spaced."] and chosen.notes == []
     assert part.model == chosen.model != whole.model
+
+
+class Films:
+    """A reader of texts in files."""
+
+    name, storable = "films", True
+
+
+@pytest.fixture
+def kept(composed: Callable, tmp_path: Path) -> DictConfig:
+    """A config of texts in a file whose rows and ids are kept."""
+    return composed("sentiment", *texts(tmp_path), f"data_cache={tmp_path}/cache")
+
+
+def test_rows_are_recognised_by_options_files_code_and_libraries(
+    kept: DictConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = cache_of(kept, Films())
+    assert cache is not None and cache.folder == Path(kept.data_cache) and cache.codec == ""
+    parts = {
+        "options": OmegaConf.to_container(kept.data, resolve=True),
+        "files": files_digest(kept.data),
+        "code": code_digest(Films, ClassificationCodec),
+        "libraries": library_versions(),
+    }
+    assert cache.data == json.dumps(parts, sort_keys=True) and parts["code"] != code_digest(Films)
+    assert codec_key(kept) == json.dumps(OmegaConf.to_container(kept.codec, resolve=True), sort_keys=True)
+    monkeypatch.setenv("HOME", "/home/someone")
+    kept.data_cache = "~/cache"
+    cache = cache_of(kept, Films())
+    assert cache is not None and cache.folder == Path("/home/someone/cache")
+
+
+@pytest.mark.parametrize("lacking", ["folder", "files", "storable", "encoded_type"])
+def test_what_cannot_be_recognised_is_not_kept(
+    kept: DictConfig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, lacking: str
+) -> None:
+    caplog.set_level(logging.INFO)
+    changes = {
+        "folder": lambda: kept.update(data_cache=None),
+        "files": lambda: monkeypatch.setattr("training.corpora.files_digest", lambda data: None),
+        "storable": lambda: monkeypatch.setattr(Films, "storable", False),
+        "encoded_type": lambda: monkeypatch.setattr(ClassificationCodec, "encoded_type", None),
+    }
+    changes[lacking]()
+    assert cache_of(kept, Films()) is None
+    said = "data_cache: films is not kept: texts in files are, and in folders in the layout of the hub"
+    assert caplog.messages == ([] if lacking == "folder" else [said])
+
+
+def test_code_is_that_of_the_package_and_of_all_classes_that_have_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.py").write_text("a = 1\n")
+    monkeypatch.setattr("training.corpora.DATA", tmp_path)
+    own = Path(__file__).read_bytes()
+    assert code_digest() == code_digest(int) == hashlib.sha256(b"a = 1\n").hexdigest()
+    contents = [content for _, content in sorted({tmp_path / "a.py": b"a = 1\n", Path(__file__): own}.items())]
+    found = hashlib.sha256(b"".join(contents)).hexdigest()
+    assert code_digest(Films) == code_digest(int, Films, Films) == found
+    (tmp_path / "b.txt").write_text("")
+    assert code_digest(Films) == found
+    (tmp_path / "b.py").write_text("more")
+    assert code_digest(Films) != found
+
+
+def test_versions_are_those_of_python_and_of_what_rows_and_ids_depend_on() -> None:
+    found = library_versions()
+    assert found.keys() == {"python", "unicode", "datasets", "numpy", "pyarrow", "regex", "sentencepiece"}
+    assert found["python"] == f"{sys.version_info.major}.{sys.version_info.minor}" and found["numpy"] == np.__version__
+    assert found["unicode"] == unicodedata.unidata_version and version_of("no-such-package") is None
