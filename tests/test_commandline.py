@@ -34,7 +34,7 @@ from training.commandline import (
     start,
     suggestion,
 )
-from training.help import KEY_LINE, commands, composed, help_text
+from training.help import KEY_LINE, commands, composed, default, group_lines, help_text, offered
 from training.interrupt import TerminatedError
 from training.overrides import split_override
 from training.sweep_progress import number_of_jobs, time_left, varied_keys
@@ -647,3 +647,84 @@ def test_a_run_is_started_after_the_choice_of_how_threads_wait(monkeypatch: pyte
             signal.raise_signal(signal.SIGTERM)
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+FILES = {
+    "data/a.yaml": "#   python -m tasks.sentiment data=a\n#     data.train=x\n#   python -m tasks.tagging data=a\n",
+    "data/b.yaml": "# python -m tasks.tagging data=b\n",
+    "data/c.yaml": "name: c # python -m tasks.tagging\n",
+    "cell/gru.yaml": "",
+    "cell/lstm.yaml": "# python -m tasks.tagging cell=lstm\n",
+    "characters/x.yaml": "",
+    "experiment/sentiment/y.yaml": "",
+    "experiment/sentiment/z.yaml": "# python -m tasks.tagging\n",
+    "experiment/tagging/w.yaml": "",
+}
+
+
+@pytest.fixture
+def groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few groups of options."""
+    for name, content in FILES.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    monkeypatch.setattr("training.help.CONF", tmp_path)
+
+
+@pytest.mark.usefixtures("groups")
+def test_the_options_of_a_task_are_those_that_name_it_or_none() -> None:
+    assert offered("sentiment", "data", None) == ["a", "c"] and offered("tagging", "data", None) == ["a", "b", "c"]
+    assert offered("sentiment", "data", "b") == ["a", "b", "c"] and offered("memory", "data", None) == ["c"]
+    assert offered("sentiment", "cell", None) == ["gru", "lstm"]
+    assert offered("sentiment", "experiment", None) == ["sentiment/y", "sentiment/z"]
+    assert commands("sentiment", "data", "a") == ["python -m tasks.sentiment data=a data.train=x"]
+    assert commands("tagging", "data", "a") == ["python -m tasks.tagging data=a"]
+
+
+CHOICES = {"data": "a", "hydra/launcher": "basic", "experiment": None, "characters": None, "cell": "gru"}
+LINES = """cell            gru*, lstm
+characters      null*, x
+experiment      sentiment/y, sentiment/z
+data            a*, c"""
+
+
+@pytest.mark.usefixtures("groups")
+def test_help_has_a_line_for_every_group_and_the_default_of_every_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert group_lines("sentiment", CHOICES) == LINES
+    template = "Seeds:\n\n$APP_CONFIG_GROUPS\n\nseed    random seed\nhydra.run.dir   a folder\na.b.c  two  words"
+    hydra = {"help": {"template": template}, "runtime": {"choices": CHOICES}}
+    cfg = OmegaConf.create({"seed": 5, "a": {"b": {"c": None}}, "hydra": hydra})
+    monkeypatch.setattr("training.help.composed", lambda task: cfg if task == "sentiment" else None)
+    assert help_text("sentiment").splitlines() == [
+        "Seeds:",
+        "",
+        *LINES.splitlines(),
+        "",
+        "seed                           5         random seed",
+        "hydra.run.dir   a folder",
+        "a.b.c                          null      two  words",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("key", "shown"),
+    [
+        ("number", "0.5"),
+        ("flag", "true"),
+        ("none", "null"),
+        ("missing", "required"),
+        ("gone", "-"),
+        ("unknown", "-"),
+        ("part.flag", "false"),
+        ("part.missing", "required"),
+        ("part.gone", "-"),
+        ("number.part", "-"),
+        ("gone.part", "-"),
+        ("again", "0.5"),
+        ("part.deep.text", "A b"),
+    ],
+)
+def test_a_default_is_shown_as_the_command_line_takes_it(key: str, shown: str) -> None:
+    part = {"flag": False, "missing": "???", "deep": {"text": "A b"}}
+    values = {"number": 0.5, "flag": True, "none": None, "missing": "???", "unknown": "${no.such.key}"}
+    assert default(OmegaConf.create({**values, "again": "${number}", "part": part}), key) == shown

@@ -45,3 +45,41 @@ def test_every_task_chooses_before_torch_is_imported(task: str) -> None:
     code += "try: command.main.__wrapped__(None)\nexcept ImportError: print(os.environ['OMP_WAIT_POLICY'])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.stdout.strip() == "PASSIVE", done.stderr
+
+
+def test_threads_sleep_on_a_loaded_machine_and_the_log_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    monkeypatch.setattr(waiting, "available_cores", lambda: 4)
+    environment: dict[str, str] = {}
+    monkeypatch.setattr(waiting, "machine_load", lambda: 4 * waiting.BUSY)
+    waiting.choose_wait_policy(environment)
+    assert environment == {} and caplog.messages == []
+    monkeypatch.setattr(waiting, "machine_load", lambda: 4 * waiting.BUSY + 0.06)
+    waiting.choose_wait_policy(environment)
+    assert environment == {"OMP_WAIT_POLICY": "PASSIVE"}
+    said = "The machine is loaded (1.1 on 4 cores): idle threads sleep (OMP_WAIT_POLICY=PASSIVE; set it to choose)"
+    assert caplog.messages == [said]
+
+
+def test_a_load_is_read_where_the_system_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.getloadavg", lambda: (6.5, 0.0, 0.0))
+    monkeypatch.setattr(waiting, "PAUSE", 0)
+    monkeypatch.setattr(waiting.Path, "read_text", lambda path: "6 0 0 4/900 77")
+    monkeypatch.setattr(waiting.Path, "is_file", lambda path: str(path) == "/proc/loadavg")
+    assert waiting.machine_load() == 3
+    monkeypatch.setattr(waiting.Path, "is_file", lambda path: False)
+    assert waiting.machine_load() == 6.5
+    monkeypatch.delattr("os.getloadavg")
+    assert waiting.machine_load() == 0.0
+
+
+def test_cores_are_those_that_this_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: {1, 2, 5} if process == 0 else set(), raising=False)
+    assert waiting.available_cores() == 3
+    monkeypatch.delattr("os.sched_getaffinity")
+    monkeypatch.setattr("os.cpu_count", lambda: 7)
+    assert waiting.available_cores() == 7
+    monkeypatch.setattr("os.cpu_count", lambda: None)
+    assert waiting.available_cores() == 1

@@ -83,10 +83,10 @@ def default(cfg: DictConfig, key: str) -> str:
     """The value of a key, as the command line would give it; a dash where only some options have the key."""
     parent, _, name = key.rpartition(".")
     node: Any = OmegaConf.select(cfg, parent) if parent else cfg
+    if isinstance(node, DictConfig) and OmegaConf.is_missing(node, name):
+        return "required"
     if not isinstance(node, DictConfig) or name not in node:
         return "-"
-    if OmegaConf.is_missing(node, name):
-        return "required"
     try:
         value = node[name]
     except OmegaConfBaseException:
