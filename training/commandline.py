@@ -227,7 +227,7 @@ def keys(cfg: DictConfig, prefix: str = "") -> Iterator[str]:
     for name in map(str, cfg):
         yield f"{prefix}{name}"
         node = cfg._get_node(name)
-        if isinstance(node, DictConfig) and not (node._is_none() or node._is_missing() or node._is_interpolation()):
+        if isinstance(node, DictConfig):  # references, missing values and null have no keys
             yield from keys(node, f"{prefix}{name}.")
 
 
