@@ -41,7 +41,7 @@ from training.result import Result
 from training.trackers.base import NoTracker, RunInfo, Tracker
 from training.tracking import Tracking, tracked, tracker_of
 
-FEW = ["data.sizes={train: 30, validation: 12, test: 6}"]
+FEW = ["recipe=embedded", "data.sizes={train: 6, validation: 3, test: 2}", "data.length=5"]
 
 
 @pytest.fixture
@@ -447,12 +447,21 @@ def setting_up(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
 
 @pytest.mark.usefixtures("threads")
 def test_a_training_is_prepared_from_its_config_alone(
-    composed: Callable, setting_up: list, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    composed: Callable,
+    setting_up: list,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    def matched(cfg: DictConfig, count: Callable[[DictConfig], int]) -> DictConfig:
+        counted.append(count(cfg))
+        return OmegaConf.merge(cfg, {"match": None, "model": {"encoder": {"hidden_size": 9}}})
+
+    counted: list[int] = []
+    monkeypatch.setattr(experiment, "match_parameters", matched)
     caplog.set_level(logging.INFO)
-    given = ["recipe=embedded", *SMALL, *FEW, "data.length=20", "cell=rnn", "seed=7", "recurrent_weights=orthogonal"]
-    matched = ["match=parameters", "model.encoder.hidden_size=64"]
-    cfg = resolved(composed("memory", *given, *matched))
+    given = [*SMALL, *FEW, "cell=rnn", "seed=7", "recurrent_weights=orthogonal"]
+    cfg = resolved(composed("memory", *given, "match=parameters"))
     processes = Pair()
     found, trainer, description = prepared(cfg, tmp_path, processes)
     assert setting_up == [
@@ -462,7 +471,8 @@ def test_a_training_is_prepared_from_its_config_alone(
         ("reset_peak_memory", CPU),
     ]
     assert caplog.messages[0] == "reading the data"
-    assert found.match is None and found.model.encoder.hidden_size > 64 and cfg.model.encoder.hidden_size == 64
+    assert found.match is None and found.model.encoder.hidden_size == 9
+    assert counted == [counter(trainer.corpus.sizes)(cfg)]
     corpus, hashes = trainer.corpus, description["sha256"]
     identity = {
         "config_id": config_id(found),
@@ -479,10 +489,15 @@ def test_a_training_is_prepared_from_its_config_alone(
     assert torch.allclose(matrix @ matrix.T, torch.eye(len(matrix)), atol=1e-4)
     optimized = trainer.optimizer.param_groups[0]["params"]
     assert len(optimized) == len(weights) and set(map(id, optimized)) == set(map(id, trainer.model.parameters()))
-    again = prepared(cfg, tmp_path, Processes())[1]
-    assert all(map(torch.equal, again.model.parameters(), weights))
-    other = prepared(resolved(composed("memory", *given, *matched, "seed=8")), tmp_path, Processes())[1]
-    assert not all(map(torch.equal, other.model.parameters(), weights))
+
+
+@pytest.mark.usefixtures("threads", "setting_up")
+def test_one_seed_gives_one_model(composed: Callable, tmp_path: Path) -> None:
+    def weights(seed: int) -> list[torch.Tensor]:
+        cfg = resolved(composed("memory", *SMALL, *FEW, f"seed={seed}"))
+        return list(prepared(cfg, tmp_path, Processes())[1].model.parameters())
+
+    assert all(map(torch.equal, weights(7), weights(7))) and not all(map(torch.equal, weights(7), weights(8)))
 
 
 @pytest.mark.usefixtures("threads", "setting_up")
@@ -500,7 +515,7 @@ def test_what_is_remarkable_about_the_data_is_logged_and_scores_know_the_trainin
         return cfg, corpus
 
     monkeypatch.setattr(experiment, "read_corpus", noted)
-    cfg = resolved(composed("memory", "recipe=embedded", *SMALL, *FEW, "data.length=20"))
+    cfg = resolved(composed("memory", *SMALL, *FEW))
     _, trainer, _ = prepared(cfg, tmp_path, Processes())
     assert caplog.messages[:3] == ["reading the data", "100 % of it is generated", "Another."]
     assert fitted == [trainer.corpus.splits["train"].examples]

@@ -263,8 +263,12 @@ def recording(monkeypatch: pytest.MonkeyPatch, folder: Path, composed: Callable)
         assert score == 0.5
         return {**json.loads((folder / RESULT).read_text()), "done": list(done)}
 
+    def show(title: str, content: dict[str, Any], directory: Path) -> None:
+        assert directory == folder
+        done.append(f"{title}, {content['status']}")
+
     monkeypatch.setattr(run, "write_card", lambda directory: done.append(f"card of {directory.name}"))
-    monkeypatch.setattr(run, "show", lambda title, content, directory: done.append(f"{title}, {content['status']}"))
+    monkeypatch.setattr(run, "show", show)
     for name in CHECKPOINTS:
         (folder / name).write_text("")
     yield start
@@ -334,6 +338,7 @@ def running(monkeypatch: pytest.MonkeyPatch, folder: Path, composed: Callable) -
     seen: list[Any] = []
 
     def recorded(cfg: DictConfig, directory: Path, result: Result, in_sweep: bool, processes: Any) -> float:
+        assert result.directory == directory
         seen[:] = [cfg, result.content, in_sweep, processes, directory]
         return 0.75
 
