@@ -207,12 +207,8 @@ def packaged(name: str, year_column: str | None, **changes: object) -> Statsmode
         ("nile", None, "data.name=nile: the table has no dates: give data.year_column, one of year, volume."),
         ("nile", "month", "data.year_column=month: choose one of year, volume."),
         ("macrodata", "year", "data.name=macrodata has several columns of values: choose a data set with one."),
-        (
-            "gone",
-            None,
-            "data.name=gone is a data set of statsmodels (No module named 'statsmodels.datasets.gone'): pip install "
-            "'rnnbench[forecasting]'.",
-        ),
+        ("gone", None, "data.name=gone: statsmodels has no data set of this name."),
+        ("utils", None, "data.name=utils: statsmodels has no data set of this name."),
     ],
 )
 def test_a_packaged_data_set_without_one_dated_series_is_refused(
@@ -221,6 +217,16 @@ def test_a_packaged_data_set_without_one_dated_series_is_refused(
     with pytest.raises(InputError) as error:
         packaged(name, year_column).read_split("train")
     assert str(error.value) == message
+
+
+def test_packaged_series_need_their_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.split(".")[0] == "statsmodels"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "statsmodels", None)
+    with pytest.raises(
+        InputError, match=r"nile is a data set of statsmodels \(.*\): pip install 'rnnbench\[forecasting\]'\.$"
+    ):
+        packaged("nile", "year").read_series()
 
 
 def test_years_with_a_column_for_every_month_are_one_series(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -430,9 +436,8 @@ def test_files_of_all_parts_are_named_and_bounds_are_their_first_times(table: Ca
     assert reader.read_split("test") is None and origins(reader, "validation") == list(range(30, 44))
     assert reader.missing_test_message == "There is no test table, so no test score."
     assert table(GOOD).missing_test_message == "data.test_share is 0, so there is no test score."
-    with pytest.raises(InputError) as error:
-        table(GOOD, test=paths["test"])
-    assert str(error.value) == "data.test is given without data.validation: give both files, or none."
+    reader = table("\n".join(lines[:46]), horizon=2, test=paths["test"], validation_share=0.2)
+    assert [origins(reader, split)[0] for split in ("validation", "test")] == [36, 45]
     (tmp_path / "validation.csv").write_text(lines[0] + "\n")
     with pytest.raises(InputError) as error:
         table(GOOD, validation=paths["validation"]).read_split("train")

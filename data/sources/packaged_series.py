@@ -57,12 +57,16 @@ class StatsmodelsSeries(SeriesReader):
     def frame(self) -> Any:
         """The table of the data set."""
         try:
-            module = import_module(f"statsmodels.datasets.{self.name}")
+            import_module("statsmodels.datasets")
         except ModuleNotFoundError as error:
             raise InputError(
                 f"data.name={self.name} is a data set of statsmodels ({error}): pip install 'rnnbench[forecasting]'."
             ) from error
-        return module.load_pandas().data
+        try:
+            load = import_module(f"statsmodels.datasets.{self.name}").load_pandas
+        except (ModuleNotFoundError, AttributeError) as error:
+            raise InputError(f"data.name={self.name}: statsmodels has no data set of this name.") from error
+        return load().data
 
 
 def months_of(years: Times) -> Times:

@@ -230,7 +230,8 @@ class FileSeries(TableSeries):
 
     Args:
         train: the file; the last parts of its time are validation and test, unless they have files of their own.
-        validation, test: files with the steps that follow; null.
+        validation, test: files with the steps that follow; null. With a test file alone, the validation part is the
+            last part of the time before it.
     """
 
     name = "series_files"
@@ -242,8 +243,6 @@ class FileSeries(TableSeries):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.check_layout()
-        if self.test is not None and self.validation is None:
-            raise InputError("data.test is given without data.validation: give both files, or none.")
 
     @property
     def title(self) -> str:
