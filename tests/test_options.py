@@ -127,7 +127,7 @@ def test_help_explains_every_option_and_ends_the_program(argument: str, capsys: 
         "  author           who",
         "                   default: none; example: author=",
         "  names            which",
-        "                   default: (); example: names=a",
+        "                   default: none; example: names=a",
     ]
 
 

@@ -23,8 +23,9 @@ def test_the_load_chooses_unless_the_user_has(
 ) -> None:
     monkeypatch.setattr(waiting, "machine_load", lambda: load)
     monkeypatch.setattr(waiting, "available_cores", lambda: 4)
-    waiting.choose_wait_policy(given)
-    assert given.get("OMP_WAIT_POLICY") == chosen
+    environment = dict(given)
+    waiting.choose_wait_policy(environment)
+    assert environment.get("OMP_WAIT_POLICY") == chosen
 
 
 @pytest.mark.parametrize("average, running, load", [(0.1, 6, 0.1), (6.0, 1, 0.0), (6.0, 5, 4.0)])

@@ -116,4 +116,4 @@ def help_text(options: type, command: str, purpose: str) -> str:
 def default_text(one: "Field[Any]") -> str:
     if one.default is MISSING:
         return "required"
-    return f"default: {'none' if one.default is None else one.default}"
+    return f"default: {'none' if one.default in (None, ()) else one.default}"
