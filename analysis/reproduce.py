@@ -59,11 +59,11 @@ def reproduce(folder: Path, into: Path | None) -> bool:
 
 
 def differences(before: dict[str, Any], after: dict[str, Any], parts: Sequence[str]) -> Iterator[str]:
-    """``key: 1 before, 2 now`` for every value under ``parts`` that differs."""
-    then, now = dict(flatten(before)), dict(flatten(after))
-    for key in dict.fromkeys([*then, *now]):
-        if f"{key}.".startswith(tuple(f"{part}." for part in parts)) and then.get(key) != now.get(key):
-            yield f"{key}: {then.get(key)} before, {now.get(key)} now"
+    """``key: 1 before, 2 now`` for every value under ``parts`` that was recorded and differs."""
+    now = dict(flatten(after))
+    for key, value in flatten(before):
+        if f"{key}.".startswith(tuple(f"{part}." for part in parts)) and value != now.get(key):
+            yield f"{key}: {value} before, {now.get(key)} now"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -341,7 +341,7 @@ def searched(run: SimpleNamespace) -> SimpleNamespace:
     """A run whose model searches with a beam of 4."""
     found = [("x", -1.0), ("y", -2.0), ("zü", -3.0)]
     run.model = SimpleNamespace(
-        search=SimpleNamespace(beam=4),
+        search=SimpleNamespace(beam=4, length_penalty=0.7),
         predict=lambda examples: [Ranked(alternatives=found, attention=[]) for _ in examples],
         predict_with_attention={("<a>",): [Ranked(alternatives=found, attention=[[1.0]])]}.get,
     )
@@ -352,10 +352,14 @@ def test_the_texts_of_a_search_are_ranked(searched: SimpleNamespace) -> None:
     predictor = Texts.of("runs/a", device="cpu")
     (answer,) = predictor.predict(["a"])
     assert answer == Answer("a", "x", -1.0, [("x", -1.0)]) and list(predictor.write(answer)) == ["x"]
-    assert searched.model.search.beam == 4
-    predictor = Texts.of("runs/a", device="cpu", n_best=3, beam=3)
+    assert searched.model.search == SimpleNamespace(beam=4, length_penalty=0.7)
+    predictor = Texts.of("runs/a", device="cpu", n_best=3, beam=3, length_penalty=0.0)
     (answer,) = predictor.predict(["a"])
-    assert searched.model.search.beam == 3 and answer.details == [("x", -1.0), ("y", -2.0), ("zü", -3.0)]
+    assert searched.model.search == SimpleNamespace(beam=3, length_penalty=0.0) and answer.details == [
+        ("x", -1.0),
+        ("y", -2.0),
+        ("zü", -3.0),
+    ]
     assert list(predictor.write(answer)) == [
         '[{"text": "x", "score": -1.0}, {"text": "y", "score": -2.0}, {"text": "zü", "score": -3.0}]'
     ]

@@ -19,6 +19,7 @@ def chosen(*arguments: str) -> dict[str, Any]:
         kind: str = option("plain", "how to write", "json", choices=("plain", "json", "text"))
         number: int = option(3, "how many", "5", minimum=2, maximum=2000)
         limit: int | None = option(None, "how many at most", "7")
+        ratio: float | None = option(None, "how long", "1.5", minimum=0, maximum=9)
         author: str | None = option(None, "who")
         names: tuple[str, ...] = option((), "which", "a")
 
@@ -44,11 +45,11 @@ def test_a_command_that_cannot_go_on_ends_with_one_sentence(
     assert ended.value.code == code and capsys.readouterr().err == f"{printed}\n"
 
 
-ALL = "the options are run, path, kind, number, limit, author, names."
+ALL = "the options are run, path, kind, number, limit, ratio, author, names."
 
 
 def test_options_are_taken_as_they_stand() -> None:
-    default = {"kind": "plain", "number": 3, "limit": None, "author": None, "names": ()}
+    default = {"kind": "plain", "number": 3, "limit": None, "ratio": None, "author": None, "names": ()}
     assert chosen("run=a b", "path=c") == {"run": "a b", "path": "c", **default}
     given = [
         "names=a",
@@ -58,12 +59,19 @@ def test_options_are_taken_as_they_stand() -> None:
         "kind=text",
         "number=2000",
         "limit=1",
+        "ratio=.5",
         "author=null",
         "names=b=c,d",
     ]
-    values = {"kind": "text", "number": 2000, "limit": 1, "author": "null", "names": ("a", "b=c,d")}
+    values = {"kind": "text", "number": 2000, "limit": 1, "ratio": 0.5, "author": "null", "names": ("a", "b=c,d")}
     assert chosen(*given) == {"run": "x=y", "path": "c", **values}
     assert chosen("run=x", "path=c", "number=2", "limit=null")["limit"] is None
+    assert [chosen("run=x", "path=c", f"ratio={text}")["ratio"] for text in ("null", "0", "9", "1e0")] == [
+        None,
+        0,
+        9,
+        1,
+    ]
     assert chosen("run=x", "path=c", "limit=1000000000")["limit"] == 10**9
 
 
@@ -89,6 +97,13 @@ def test_options_are_taken_as_they_stand() -> None:
         (["run=x", "path=c", "number=2001"], "number=2001: must be from 2 to 2,000."),
         (["run=x", "path=c", "limit=0"], "limit=0: must be from 1 to 1,000,000,000."),
         (["run=x", "path=c", "limit=1000000001"], "limit=1000000001: must be from 1 to 1,000,000,000."),
+        (["run=x", "path=c", "ratio=x"], "ratio=x: must be a number."),
+        (["run=x", "path=c", "ratio="], "ratio=: must be a number."),
+        (["run=x", "path=c", "ratio=nan"], "ratio=nan: must be a number."),
+        (["run=x", "path=c", "ratio=inf"], "ratio=inf: must be a number."),
+        (["run=x", "path=c", "ratio=٣"], "ratio=٣: must be a number."),
+        (["run=x", "path=c", "ratio=-0.1"], "ratio=-0.1: must be from 0 to 9."),
+        (["run=x", "path=c", "ratio=9.1"], "ratio=9.1: must be from 0 to 9."),
         (["run=x", "path=c", "kind=jsn"], "kind=jsn: choose plain, json or text (did you mean json?)."),
         (["run=x", "path=c", "kind=zz"], "kind=zz: choose plain, json or text."),
         (["run=x", "path=c", f"kind={'z' * 99}"], f"kind={'z' * 79}…: choose plain, json or text."),
@@ -124,6 +139,8 @@ def test_help_explains_every_option_and_ends_the_program(argument: str, capsys: 
         "                   default: 3; example: number=5",
         "  limit            how many at most",
         "                   default: none; example: limit=7",
+        "  ratio            how long",
+        "                   default: none; example: ratio=1.5",
         "  author           who",
         "                   default: none; example: author=",
         "  names            which",

@@ -184,6 +184,8 @@ def test_output_goes_into_what_is_there(ask: Callable, tmp_path: Path) -> None:
         ("tagging", ["reads=conllu"], "standard input:1: 1 columns where CoNLL-U has 10"),
         ("translation", ["n_best=9"], "n_best=9, beam=5: a beam of k finds up to k texts"),
         ("translation", ["beam=0"], "beam=0: must be from 1 to 1,000"),
+        ("translation", ["length_penalty=long"], "length_penalty=long: must be a number."),
+        ("translation", ["length_penalty=-1"], "length_penalty=-1.0: must be from 0 to 100."),
         ("translation", ["beam=1000000"], "beam=1000000: must be from 1 to 1,000"),
     ],
     ids=lambda value: str(value)[:40],

@@ -448,6 +448,7 @@ def test_scores_are_those_of_sacrebleu_with_their_signatures() -> None:
     assert "tok:13a" in scores["signatures"]["bleu"] and "case:mixed" in scores["signatures"]["bleu"]
     assert "case:lc" in scores["signatures"]["bleu_lowercase"] and "nw:2" in scores["signatures"]["chrf"]
     assert translation_scores(expected, expected)["bleu"] == pytest.approx(100)
+    assert scores["length_ratio"] == 1 and translation_scores(["a b c", ""], ["a b", "c d"])["length_ratio"] == 0.75
     groups = bleu_by(["short", "long"], said, expected, ["long", "short", "none"])
     assert list(groups) == ["long", "short"] and groups["short"]["count"] == 1
     assert groups["long"]["bleu"] == corpus_bleu(said[1:], [expected[1:]]).score

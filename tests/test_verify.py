@@ -39,6 +39,13 @@ def test_a_run_is_reproduced_bit_for_bit(launch: Callable, files: list[str], tmp
     )
 
 
+def test_what_was_not_recorded_then_is_no_difference() -> None:
+    before = {"metrics": {"test": {"bleu": 1.0, "chrf": 2.0, "ter": 3.0}}, "seed": 1}
+    after = {"metrics": {"test": {"bleu": 1.0, "chrf": 2.5, "length_ratio": 1.0}}, "seed": 2}
+    found = list(reproduce.differences(before, after, ("metrics",)))
+    assert found == ["metrics.test.chrf: 2.0 before, 2.5 now", "metrics.test.ter: 3.0 before, None now"]
+
+
 def test_an_unfinished_run_cannot_be_reproduced(launch: Callable, files: list[str], tmp_path: Path, capsys) -> None:
     assert exit_code(reproduce.main, str(tmp_path)) == 2 and "is not a run folder" in capsys.readouterr().err
     folder = launch("sentiment", *files)

@@ -51,6 +51,8 @@ def check_tokenization(name: str) -> None:
 def translation_scores(hypotheses: Sequence[str], references: Sequence[str], tokenize: str = "13a") -> dict[str, Any]:
     """BLEU (mixed case), BLEU of lower-cased text, and chrF2++: 0 to 100, on plain text, one reference each.
 
+    ``length_ratio`` is the number of tokens of all translations over that of their references, as BLEU counts them.
+
     Args:
         hypotheses, references: the translations, and what each is compared with.
         tokenize: sacreBLEU's tokenization for BLEU; chrF needs none. Text that is tokenized already is accepted.
@@ -66,8 +68,12 @@ def translation_scores(hypotheses: Sequence[str], references: Sequence[str], tok
         "bleu_lowercase": BLEU(tokenize=tokenize, lowercase=True, force=True),
         "chrf": CHRF(word_order=2),
     }
-    scores = {name: metric.corpus_score(hypotheses, [references]).score for name, metric in metrics.items()}
-    return scores | {"signatures": {name: str(metric.get_signature()) for name, metric in metrics.items()}}
+    scores = {name: metric.corpus_score(hypotheses, [references]) for name, metric in metrics.items()}
+    return {
+        **{name: score.score for name, score in scores.items()},
+        "length_ratio": scores["bleu"].sys_len / scores["bleu"].ref_len,
+        "signatures": {name: str(metric.get_signature()) for name, metric in metrics.items()},
+    }
 
 
 def bleu_by(

@@ -4,6 +4,7 @@ The key of a tuple may be given several times.
 """
 
 import difflib
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -80,14 +81,27 @@ def parse(options: type[Options], arguments: Sequence[str], command: str, purpos
 
 
 def converted(key: str, value: str, hint: Any) -> Any:
-    """A value as text, or as a whole number where the option is one."""
+    """A value as text, or as a number or a whole number where the option is one."""
     if hint in (str, str | None):
         return value
-    if value == "null" and hint is not int:
+    if value == "null" and hint not in (int, float):
         return None
+    if hint in (float, float | None):
+        return number(key, value)
     if not value.isascii() or not value.isdigit() or len(value) > 12:
         raise InputError(f"{key}={shorten(value)}: must be a whole number.")
     return int(value)
+
+
+def number(key: str, value: str) -> float:
+    """A finite number in ASCII digits."""
+    try:
+        found = float(value)
+    except ValueError:
+        found = math.nan
+    if not value.isascii() or not math.isfinite(found):
+        raise InputError(f"{key}={shorten(value)}: must be a number.")
+    return found
 
 
 def check(options: Any) -> None:
@@ -99,7 +113,7 @@ def check(options: Any) -> None:
             hint = f" (did you mean {near[0]}?)" if near else ""
             choices = f"{', '.join(rules['choices'][:-1])} or {rules['choices'][-1]}"
             raise InputError(f"{one.name}={shorten(value)}: choose {choices}{hint}.")
-        if isinstance(value, int) and not rules["minimum"] <= value <= rules["maximum"]:
+        if isinstance(value, int | float) and not rules["minimum"] <= value <= rules["maximum"]:
             raise InputError(f"{one.name}={value}: must be from {rules['minimum']} to {rules['maximum']:,}.")
 
 

@@ -199,6 +199,9 @@ class SearchOptions(Options):
 
     max_length: int = option(1000, "the maximum number of tokens per line; longer lines are cut", "200", minimum=2)
     beam: int | None = option(None, "the width of the beam search; none: as in the run", "1", maximum=1000)
+    length_penalty: float | None = option(
+        None, "the larger, the longer the texts; none: as in the run", "1.4", minimum=0, maximum=100
+    )
     n_best: int = option(1, "how many texts per line; more than 1 gives a JSON list per line", "3", maximum=1000)
 
 
@@ -213,6 +216,8 @@ class SearchPredictor(Predictor):
         super().__init__(options)
         search: Any = self.model.search
         search.beam = search.beam if options.beam is None else options.beam
+        if options.length_penalty is not None:
+            search.length_penalty = options.length_penalty
         if options.n_best > search.beam:
             raise InputError(
                 f"n_best={options.n_best}, beam={search.beam}: a beam of k finds up to k texts: give n_best <= beam."

@@ -18,6 +18,7 @@ READABLE = {
     "bleu": "BLEU",
     "bleu_lowercase": "BLEU, lower-cased",
     "chrf": "chrF2++",
+    "length_ratio": "length in % of the references",
     "mase": "MASE",
     "smape": "sMAPE",
     "mae": "MAE",

@@ -71,7 +71,7 @@ class TranslationEvaluation(Evaluation):
         }
 
     def numbers(self, translations: Sequence[str], examples: Sequence[SentencePair]) -> Scores:
-        """BLEU and chrF2++ alone."""
+        """The scores without their signatures."""
         scores = translation_scores(translations, [example.target for example in examples], self.tokenization)
         del scores["signatures"]
         return scores
