@@ -82,8 +82,7 @@ class GeneratedLanguage(DatasetReader[Any]):
         )
         convert = CONVERSIONS[self.example_type]
         examples = [convert(self, sentence) for sentence in stream]
-        is_joined = self.joined > 1 and self.example_type is SentencePair and examples
-        return joined(examples, self.joined) if is_joined else examples
+        return joined(examples, self.joined) if self.joined > 1 and self.example_type is SentencePair else examples
 
     def labelled_text(self, sentence: Sentence) -> LabelledText:
         tokens = shuffled(sentence.tokens) if self.shuffled else sentence.tokens
@@ -112,6 +111,8 @@ def shuffled(tokens: Sequence[str]) -> list[str]:
 
 def joined(pairs: list[SentencePair], most: int) -> list[SentencePair]:
     """Pairs of 1 to ``most`` consecutive sentences."""
+    if not pairs:
+        return []
     rng, rest, found = rng_of(pairs[0].source), iter(pairs), []
     while some := list(islice(rest, 1 + rng.randbelow(most))):
         found.append(SentencePair(" ".join(p.source for p in some), " ".join(p.target for p in some)))
