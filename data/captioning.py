@@ -16,7 +16,7 @@ from torch import Tensor
 from data.batch import Batch, Ragged
 from data.corpus import Codec
 from data.errors import InputError, first_line, shorten
-from data.sources.tables import answer, parse_json
+from data.sources.tables import holds, parse_json
 from data.tokenizers import Tokenizer
 from data.translation import LanguageCodec, Prediction
 from data.writing import write_json
@@ -213,7 +213,7 @@ def decoded(source: Any) -> Any:
 
 
 def require_image_file(path: str) -> None:
-    if not answer(Path(path).is_file):
+    if not holds(Path(path).is_file):
         raise InputError(
             f"There is no image file {shorten(path, 300)}: check the path (relative paths start at {Path.cwd()})."
         )

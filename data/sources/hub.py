@@ -9,7 +9,7 @@ from typing import Any, NoReturn, Protocol
 
 from data.corpus import DatasetReader, Example
 from data.errors import InputError, first_line, shorten
-from data.sources.tables import Columns, Row, answer, flattened, read_table, require_columns, table_format
+from data.sources.tables import Columns, Row, flattened, holds, read_table, require_columns, table_format
 
 TEXT, CLASS, NUMBER, LIST, TRANSLATION, OTHER = "text", "class", "number", "list of ", "translation", "other"
 
@@ -102,7 +102,7 @@ class HubReader(DatasetReader[Example]):
     def place(self) -> str:
         """What ``datasets`` loads: the folder, or the repository where there is none."""
         if self.path is not None:
-            if not answer(Path(self.path).is_dir):
+            if not holds(Path(self.path).is_dir):
                 raise InputError(
                     f"data.path={shorten(self.path, 300)}: there is no such folder (relative paths start at "
                     f"{Path.cwd()})."

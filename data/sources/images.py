@@ -14,7 +14,7 @@ from data.sources.files import TableReader
 from data.sources.hub import HubReader, LoadedTable
 from data.sources.scenes import captions, draw, facts, scenes
 from data.sources.sizes import check_sizes
-from data.sources.tables import Row, answer, read_table, valid_unicode
+from data.sources.tables import Row, holds, read_table, valid_unicode
 
 
 @dataclass(kw_only=True)
@@ -102,7 +102,7 @@ class ImageFiles(TableReader[CaptionedImage]):
         path = folder / name
         if features_of is not None:
             return CaptionedImage(str(path), texts, features_of(name, place))
-        if not answer(path.is_file):
+        if not holds(path.is_file):
             raise InputError(
                 f"{place}: there is no image {shorten(path, 300)}: correct column '{self.image_column}', or give the "
                 f"folder of the images with data.folder=DIR."
@@ -184,9 +184,9 @@ def feature_reader(source: str | None) -> FeatureReader | None:
     if source is None:
         return None
     path = Path(source)
-    if answer(path.is_dir):
+    if holds(path.is_dir):
         return lambda name, place: features_in_folder(path, name, place)
-    if path.suffix != ".safetensors" or not answer(path.is_file):
+    if path.suffix != ".safetensors" or not holds(path.is_file):
         raise InputError(f"data.features={shorten(source, 300)}: give a folder of .npy files, or a .safetensors file.")
     arrays = stored_arrays(path)
     return lambda name, place: features_in_file(arrays, path, name, place)
@@ -194,7 +194,7 @@ def feature_reader(source: str | None) -> FeatureReader | None:
 
 def features_in_folder(folder: Path, name: str, place: str) -> np.ndarray:
     candidates = [folder / Path(name).with_suffix(".npy"), folder / f"{name}.npy", folder / f"{Path(name).stem}.npy"]
-    found = next((path for path in candidates if answer(path.is_file)), None)
+    found = next((path for path in candidates if holds(path.is_file)), None)
     if found is None:
         raise InputError(
             f"{place}: there are no features {shorten(candidates[0], 300)}: compute them, or leave the row out."

@@ -55,8 +55,8 @@ def uncompressed(path: Path) -> Path:
     return path.with_suffix("") if path.suffix.lower() == ".gz" else path
 
 
-def answer(check: Callable[[], bool]) -> bool:
-    """That of ``Path.is_file`` or ``Path.is_dir``; false for a path that the system refuses, such as one too long."""
+def holds(check: Callable[[], bool]) -> bool:
+    """What ``Path.is_file`` or ``Path.is_dir`` answers; false for a path that the system refuses, as one too long."""
     try:
         return check()
     except (OSError, ValueError):
