@@ -365,6 +365,7 @@ def test_a_reader_of_the_help_may_stop_early(monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.setattr(sys, "stdout", stream)
         show_help("sentiment")
         print("what Python still writes", file=stream, flush=True)
+        assert os.path.samestat(os.fstat(stream.fileno()), Path(os.devnull).stat())
 
 
 @pytest.mark.parametrize("switches", ["--cfg job", "-c job", "--info all", "--hydra-help", "--version", "--resolve"])

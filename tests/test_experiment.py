@@ -314,7 +314,7 @@ def test_a_listed_job_reads_its_data_once_and_has_its_matched_size(
 
 
 class Watch(Tracker):
-    """Keeps what it is told, and fails where it is asked to."""
+    """Records every call, and fails in the one that is named."""
 
     package, extra = "torch", "watch"
 

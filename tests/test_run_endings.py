@@ -1,4 +1,4 @@
-"""How a run ends, whatever ends it: its exit code, what is said, its record, and the folder that is left."""
+"""How a run ends, whatever ends it: its exit code, its messages, its record, and the folder that is left."""
 
 import errno
 import json
