@@ -93,7 +93,7 @@ class RowCodec(Codec[Row]):
         return EncodedRows(Ragged.of(row.tokens for row in examples), Ragged.of(row.targets for row in examples))
 
     def unlabelled(self, line: str) -> Row:
-        raise NotImplementedError
+        return Row(tuple(map(int, line.split())), ())
 
     def decode(self, predictions: Sequence[Any]) -> list[Any]:
         return [("decoded", *prediction) for prediction in predictions]
