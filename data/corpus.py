@@ -15,6 +15,7 @@ from data.batch import Batch, Ragged
 from data.buckets import by_length, shuffled_buckets
 from data.cache import CorpusCache
 from data.errors import InputError, shorten
+from data.spelling import Spelling
 from data.stored import StoredRows
 
 SPLITS = ("train", "validation", "test")
@@ -105,6 +106,7 @@ class Codec(ABC, Generic[Example]):
     sizes: dict[str, int]  # sizes for the model's constructor, under its argument names
     notes: Sequence[str] = ()  # what the user should know about the last ``fit``
     max_length: int | None  # the maximum number of tokens per row or side; null for no limit
+    spelling: Spelling | None = None  # of the words, where a model reads their characters
     encoded_type: ClassVar[type | None] = None  # the dataclass of ``Ragged``, arrays and numbers that can be stored
 
     @abstractmethod

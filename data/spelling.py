@@ -11,9 +11,10 @@ from torch import Tensor
 
 from data.batch import Batch, Ragged
 from data.errors import InputError
-from data.vocabulary import BOS, EOS, Vocabulary
+from data.vocabulary import BOS, EOS, SPECIALS, Vocabulary
 
 CHARACTERS = "characters.json"
+KINDS = ("lower case", "upper case", "letter without case", "digit", "other")
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,15 @@ class Spelling:
         """Distinct words. Characters of one word alone map to UNK, so that the embedding of UNK is learned."""
         self.characters = Vocabulary.of_text((character for word in words for character in set(word)), 2, None)
 
+    def kinds(self) -> Tensor:
+        """Which of ``KINDS`` every character is: [number of characters, number of kinds]; of none special symbols."""
+        symbols = self.characters.symbols
+        kinds = torch.zeros(len(symbols), len(KINDS))
+        for number, symbol in enumerate(symbols):
+            if symbol not in SPECIALS:  # all other symbols are one character
+                kinds[number, kind(symbol)] = 1
+        return kinds
+
     def encode(self, word: str) -> list[int]:
         """The character ids of a word, between BOS and EOS."""
         ids = self.characters.encode(word)
@@ -94,3 +104,10 @@ class Spelling:
 
     def load(self, directory: Path) -> None:
         self.characters = Vocabulary.load(directory / CHARACTERS)
+
+
+def kind(character: str) -> int:
+    """Which of ``KINDS`` a character is."""
+    if character.isalpha():
+        return 0 if character.islower() else 1 if character.isupper() else 2
+    return 3 if character.isdigit() else 4

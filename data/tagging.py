@@ -83,6 +83,7 @@ class TaggingCodec(Codec[TaggedSentence]):
 
     example_type = TaggedSentence
     encoded_type = EncodedSentences
+    spelling: Spelling
 
     def __init__(
         self,

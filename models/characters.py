@@ -17,6 +17,7 @@ from models.encoder import Encoder
 from models.recurrence import MaxOverTime, pack_steps
 
 HASH_BASE, HASH_PRIME = 1_000_003, 2_147_483_647  # of the polynomial hash of n-grams
+NUM_KINDS = 5  # of characters: lower case, upper case, letter without case, digit, other
 
 
 class CharacterEncoder(nn.Module, ABC):
@@ -203,12 +204,42 @@ class NgramCharacters(CharacterEncoder):
         return torch.cat(buckets, dim=1)
 
 
-class SummedCharacters(CharacterEncoder):
-    """The sum of two vectors: n-gram vectors fit known words, convolutional features generalise to new ones.
+class ShapeCharacters(CharacterEncoder):
+    """A linear function of a word's shape: of which kinds its characters are (capitals of Collobert et al., 2011).
+
+    A capital that the training split shows in few words is a capital as any other. The features are the kinds of the
+    first and of the last character, which kinds occur, and which occur more than once.
 
     Args:
         num_characters, unknown_id, output_size: as in ``CharacterEncoder``.
-        first, second: each makes an encoder from ``num_characters`` and ``unknown_id``, of this ``output_size``.
+    """
+
+    kinds: Tensor  # [num_characters, NUM_KINDS] 1 for the kind of a character, which ``describe`` sets
+
+    def __init__(self, num_characters: int, unknown_id: int, output_size: int) -> None:
+        super().__init__(num_characters, unknown_id, output_size)
+        self.register_buffer("kinds", torch.zeros(num_characters, NUM_KINDS))
+        self.linear = nn.Linear(4 * NUM_KINDS, output_size)
+
+    def describe(self, kinds: Tensor) -> None:
+        """Set the kinds of all characters, [num_characters, NUM_KINDS]; they are saved with the weights."""
+        self.kinds.copy_(kinds)
+
+    def forward(self, characters: Tensor, mask: Tensor) -> Tensor:
+        kinds = F.embedding(F.pad(characters, (0, 2)), self.kinds) * F.pad(mask, (0, 2)).unsqueeze(-1)
+        last = (mask.sum(dim=1) - 2).clamp(min=0)  # before the symbol of the end
+        ends = [kinds[:, 1], kinds.gather(1, last.view(-1, 1, 1).expand(-1, 1, kinds.shape[2])).squeeze(1)]
+        counts = kinds.sum(dim=1)
+        return self.linear(torch.cat([*ends, (counts > 0).to(kinds.dtype), (counts > 1).to(kinds.dtype)], dim=1))
+
+
+class SummedCharacters(CharacterEncoder):
+    """The sum of vectors: n-gram vectors fit known words, convolutional features generalise to new ones.
+
+    Args:
+        num_characters, unknown_id, output_size: as in ``CharacterEncoder``.
+        first, second, third: each makes an encoder from ``num_characters`` and ``unknown_id``, of this ``output_size``;
+            the third may be null.
     """
 
     def __init__(
@@ -218,12 +249,14 @@ class SummedCharacters(CharacterEncoder):
         output_size: int,
         first: Callable[[int, int], CharacterEncoder],
         second: Callable[[int, int], CharacterEncoder],
+        third: Callable[[int, int], CharacterEncoder] | None = None,
     ) -> None:
         super().__init__(num_characters, unknown_id, output_size)
-        self.parts = nn.ModuleList(part(num_characters, unknown_id) for part in (first, second))
+        parts = [first, second] if third is None else [first, second, third]
+        self.parts = nn.ModuleList(part(num_characters, unknown_id) for part in parts)
         for part in self.parts:
             cast(CharacterEncoder, part).check_output(output_size)
 
     def forward(self, characters: Tensor, mask: Tensor) -> Tensor:
-        first, second = (part(characters, mask) for part in self.parts)
-        return first + second
+        first, *others = (part(characters, mask) for part in self.parts)
+        return sum(others, start=first)

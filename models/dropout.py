@@ -11,6 +11,8 @@ class Dropout(nn.Module):
         rate: the dropout rate. Kept features are scaled by 1 / (1 - rate).
     """
 
+    scaled = True
+
     def __init__(self, rate: float) -> None:
         super().__init__()
         if not 0 <= rate < 1:
@@ -23,8 +25,8 @@ class Dropout(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         if not self.training or self.rate == 0:
             return inputs
-        kept = torch.rand(self.mask_shape(inputs), device=inputs.device) >= self.rate
-        return inputs * kept.to(inputs.dtype).div_(1 - self.rate)
+        kept = (torch.rand(self.mask_shape(inputs), device=inputs.device) >= self.rate).to(inputs.dtype)
+        return inputs * (kept.div_(1 - self.rate) if self.scaled else kept)
 
 
 class LockedDropout(Dropout):
@@ -32,3 +34,16 @@ class LockedDropout(Dropout):
 
     def mask_shape(self, inputs: Tensor) -> tuple[int, ...]:
         return inputs.shape[0], 1, inputs.shape[2]
+
+
+class TokenDropout(Dropout):
+    """Zero all features of random tokens (word dropout, Iyyer et al., 2015), without scaling: [B, T, F] -> [B, T, F].
+
+    Args:
+        rate: the probability of zeroing a token in training.
+    """
+
+    scaled = False
+
+    def mask_shape(self, inputs: Tensor) -> tuple[int, ...]:
+        return inputs.shape[0], inputs.shape[1], 1

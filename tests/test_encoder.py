@@ -10,7 +10,7 @@ from models.cells.gru import GRUCell
 from models.cells.mlstm import MLSTMCell
 from models.cells.slstm import SLSTMCell
 from models.characters import NgramCharacters, NoCharacters
-from models.dropout import Dropout, LockedDropout
+from models.dropout import Dropout, LockedDropout, TokenDropout
 from models.embedding import TokenEmbedding
 from models.encoder import Encoder, Encoding
 from models.padding import last_of_row, last_step, reverse_padded
@@ -194,6 +194,17 @@ def test_dropout_drops_at_its_rate_and_rescales(make: Callable[[float], Dropout]
             make(rate)
 
 
+def test_token_dropout_zeroes_whole_tokens_and_scales_nothing() -> None:
+    torch.manual_seed(0)
+    inputs = torch.full((30, 20, 7), 3.0)
+    outputs = TokenDropout(0.25)(inputs)
+    kept = outputs.ne(0)
+    assert torch.equal(kept.any(dim=-1), kept.all(dim=-1)) and outputs[kept].eq(3).all()
+    assert kept[..., 0].float().mean().item() == pytest.approx(0.75, abs=0.06)
+    assert not torch.equal(kept[0], kept[1]) and not torch.equal(kept[:, 0], kept[:, 1])
+    assert TokenDropout(0.25).eval()(inputs) is inputs
+
+
 def test_ngram_dropout_leaves_out_ngrams_in_training_only() -> None:
     torch.manual_seed(0)
     model = NgramCharacters(60, 1, output_size=4, widths=[1, 2, 3], buckets=500, dropout=0.0, ngram_dropout=0.4)
@@ -305,7 +316,7 @@ def test_the_last_token_of_a_row_is_marked() -> None:
     assert last_of_row(mask).tolist() == [[False, False, True, False], [False] * 4, [False] * 3 + [True]]
 
 
-@pytest.mark.parametrize("make", [Dropout, LockedDropout])
+@pytest.mark.parametrize("make", [Dropout, LockedDropout, TokenDropout])
 def test_new_tensors_are_on_the_device_of_the_inputs(make: Callable[[float], Dropout]) -> None:
     """The device ``meta`` stands for a GPU: it does not compute with tensors of the CPU."""
     inputs, lengths = torch.empty(2, 3, 4, device="meta"), torch.ones(2, dtype=torch.long, device="meta")

@@ -19,13 +19,16 @@ from data.errors import InputError
 from data.sources.tables import Row
 from data.sources.tagged import ColumnFiles, tag_of, word_of
 from data.sources.treebanks import HUB_TAGS, FileTreebank, Treebank, hub_tag
+from data.spelling import KINDS, Spelling
 from data.tagging import TaggedSentence, TaggingCodec
 from data.vocabulary import BOS, EOS, PAD, UNK
-from models.characters import NgramCharacters
+from models.characters import NgramCharacters, ShapeCharacters
 from models.embedding import TokenEmbedding
 from tasks.tagging import predict
 from tasks.tagging.evaluation import TaggingEvaluation
 from training.build import build
+from training.distributed import Processes
+from training.experiment import prepared
 
 NOUNS, NAMES, VERBS = ["dog", "stone", "river", "house"], ["Ann", "Bob", "Eve"], ["sees", "finds", "likes"]
 TINY = [*SMALL[:-1], "model.characters.embedding_size=4"]
@@ -283,6 +286,53 @@ def test_ngrams_are_those_inside_a_word_and_its_signs() -> None:
     assert len(found[0] & found[2]) == 1  # BOS 10
     summed = sum(model.vectors.weight[bucket] for bucket in found[0]) / 7**0.5
     torch.testing.assert_close(model(characters, characters != PAD)[0], summed)
+
+
+def test_shape_is_of_which_kinds_the_characters_of_a_word_are() -> None:
+    spelling = Spelling(max_characters=6)
+    spelling.fit(["Ab", "aB", "Ba", "b1", "b-1", "A-1", "\u4eba", "\u4eba\u4eba", "</s>", "</s>x/"])
+    model = ShapeCharacters(len(spelling.characters), UNK, output_size=4 * len(KINDS))
+    torch.nn.init.eye_(model.linear.weight)
+    torch.nn.init.zeros_(model.linear.bias)
+    model.describe(spelling.kinds())
+    words = ["Ab", "aB", "bb-1", "Bbbbbbbbbb1", "\u4eba", "", "\u00c4"]
+    rows = spelling.encode_all(words)
+    features = model(*rows.pad(np.arange(len(words) + 1)))
+    lower, upper, letter, digit, other = np.eye(len(KINDS))
+    nothing = lower * 0
+    expected = [
+        [nothing, nothing, nothing, nothing],  # padding
+        [upper, lower, lower + upper, nothing],
+        [lower, upper, lower + upper, nothing],
+        [lower, digit, lower + other + digit, lower],
+        [upper, digit, upper + lower + digit, lower],  # cut, both ends are kept
+        [letter, letter, letter, nothing],
+        [nothing, nothing, nothing, nothing],
+        [nothing, nothing, nothing, nothing],  # a character that training does not show
+    ]
+    assert features.tolist() == np.array(expected).reshape(len(expected), -1).tolist()
+
+
+def test_capitals_that_training_shows_rarely_are_capitals(
+    composed: Callable[..., DictConfig], treebank: Path, tmp_path: Path
+) -> None:
+    """What a run gives its model: without it, the shape of every word is the same."""
+    cfg = composed("tagging", "characters=ngrams_convolution_shape", *SMALL, *ewt(treebank))
+    _, trainer, _ = prepared(cfg, tmp_path, Processes())
+    shape = trainer.model.characters.parts[2]
+    assert torch.equal(shape.kinds, trainer.corpus.codec.spelling.kinds()) and shape.kinds.sum() > 0
+
+
+def test_a_dropped_token_hides_the_word_and_its_spelling(composed: Callable[..., DictConfig], treebank: Path) -> None:
+    cfg = composed(
+        "tagging", *SMALL, *ewt(treebank), "model.dropout=0", "model.characters.dropout=0", "model.encoder.dropout=0"
+    )
+    corpus: Corpus = Corpus(build(cfg.data), build(cfg.codec), **cfg.split)
+    model = build(cfg.model, **corpus.sizes, token_dropout=0.999999)
+    words = [("Ann", "sees", "Bob"), ("The", "dog", "likes")]
+    batch = corpus.codec.encode([TaggedSentence.untagged(row) for row in words]).batch(np.arange(2))
+    hidden, seen = model(batch), model.eval()(batch)
+    assert torch.equal(hidden[0], hidden[1]) and not torch.equal(seen[0], seen[1])
 
 
 PARTS = [f"cell={cell} characters=recurrent" for cell in options("cell")]  # the cell reads words and characters

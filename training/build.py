@@ -29,7 +29,14 @@ SIZES = ("embedding_size", "input_size", "hidden_size", "num_features", "filters
 STEPS = ("max_epochs", "patience", "batch_tokens", "batch_sentences")
 AT_LEAST_ONE = (*SIZES, *STEPS, "number", "length", "captions_per_image")
 NOT_NEGATIVE = ("seed", "rare_word_dropout", "min_count", "sampling_alpha", "noise", "shifts", "word_loss")
-RATES = ("word_dropout", "ngram_dropout", "character_dropout", "label_smoothing", "missing")  # from 0 to less than 1
+RATES = (  # from 0 to less than 1
+    "word_dropout",
+    "token_dropout",
+    "ngram_dropout",
+    "character_dropout",
+    "label_smoothing",
+    "missing",
+)
 LARGEST = {
     "num_layers": 100,
     "beam": 1000,

@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from data.corpus import Corpus
 from data.errors import InputError, shorten
 from data.writing import write_text
+from models.characters import ShapeCharacters
 from models.orthogonal import orthogonal_recurrence
 from models.shapes import shapes_only
 from training.baselines import add_baselines
@@ -205,7 +206,10 @@ def scored(trainer: Trainer, evaluation: Evaluation, corpus: Corpus[Any]) -> tup
 
 
 def initialise(cfg: DictConfig, model: TaskModel, corpus: Corpus[Any]) -> None:
-    """Replace the initial weights of embeddings and recurrences, where the config asks for it."""
+    """Give the model what it takes from the data, and replace initial weights where the config asks for it."""
+    for part in model.modules():
+        if isinstance(part, ShapeCharacters) and corpus.codec.spelling is not None:
+            part.describe(corpus.codec.spelling.kinds())
     if cfg.get("embeddings") is not None:
         start_embeddings(cfg, model, corpus)
     start_recurrence(cfg.get("recurrent_weights"), model)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from data.tagging import TaggingBatch
 from data.vocabulary import UNK
 from models.characters import CharacterEncoder
-from models.dropout import LockedDropout
+from models.dropout import LockedDropout, TokenDropout
 from models.embedding import TokenEmbedding
 from models.encoder import Encoder
 from tasks.tagging.heads import Head
@@ -28,6 +28,8 @@ class Tagger(TaskModel):
         dropout: the dropout rate of the word vectors and before the output layer.
         rare_word_dropout: a, where a word with n occurrences in the training split is replaced by the unknown word with
             probability a / (a + n) in training.
+        token_dropout: the probability of zeroing the whole vector of a word in training, so that its tag is learned
+            from the words around it; null for 0.
     """
 
     def __init__(
@@ -41,12 +43,13 @@ class Tagger(TaskModel):
         embedding_size: int,
         dropout: float,
         rare_word_dropout: float,
+        token_dropout: float | None = None,
     ) -> None:
         super().__init__()
         self.embedding = TokenEmbedding(vocab_size, embedding_size, 0.0, rare_word_dropout, UNK)
         self.characters = characters(num_characters, UNK)
         self.characters.check_output(embedding_size)
-        self.embedding_dropout = LockedDropout(dropout)
+        self.token_dropout, self.embedding_dropout = TokenDropout(token_dropout or 0.0), LockedDropout(dropout)
         self.encoder = encoder
         encoder.check_input(embedding_size)
         self.dropout = LockedDropout(dropout)
@@ -57,7 +60,8 @@ class Tagger(TaskModel):
         """The score of every tag for every word [B, T, num_tags]."""
         words = self.embedding(batch.tokens, batch.mask, batch.counts)
         spellings = F.embedding(batch.word_types, self.characters(batch.characters, batch.character_mask))
-        encoding = self.encoder(self.embedding_dropout(words + spellings), batch.mask)
+        vectors = self.token_dropout(words + spellings)
+        encoding = self.encoder(self.embedding_dropout(vectors), batch.mask)
         return self.output(self.dropout(encoding.outputs))
 
     def loss(self, batch: TaggingBatch) -> Loss:  # type: ignore[override]
