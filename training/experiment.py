@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from data.corpus import Corpus
 from data.errors import InputError, shorten
+from data.spelling import Spelling
 from data.writing import write_text
 from models.characters import ShapeCharacters
 from models.orthogonal import orthogonal_recurrence
@@ -114,6 +115,7 @@ def prepared(cfg: DictConfig, directory: Path, processes: Processes) -> tuple[Di
         log.info("%s", note)
     cfg = match_parameters(cfg, counter(corpus.sizes))
     model: TaskModel = build(cfg.model, **corpus.sizes).to(device)
+    describe_characters(model, corpus.codec.spelling)
     initialise(cfg, model, corpus)
     description = corpus.description()
     identity = {"config_id": config_id(cfg), "seed": cfg.seed, "data": trained_on(description)}
@@ -205,11 +207,15 @@ def scored(trainer: Trainer, evaluation: Evaluation, corpus: Corpus[Any]) -> tup
     return metrics, predictions
 
 
-def initialise(cfg: DictConfig, model: TaskModel, corpus: Corpus[Any]) -> None:
-    """Give the model what it takes from the data, and replace initial weights where the config asks for it."""
+def describe_characters(model: TaskModel, spelling: Spelling | None) -> None:
+    """Tell the parts of a model that read the shapes of words which characters are capitals, digits ..."""
     for part in model.modules():
-        if isinstance(part, ShapeCharacters) and corpus.codec.spelling is not None:
-            part.describe(corpus.codec.spelling.kinds())
+        if isinstance(part, ShapeCharacters) and spelling is not None:
+            part.describe(spelling.kinds())
+
+
+def initialise(cfg: DictConfig, model: TaskModel, corpus: Corpus[Any]) -> None:
+    """Replace the initial weights of embeddings and recurrences, where the config asks for it."""
     if cfg.get("embeddings") is not None:
         start_embeddings(cfg, model, corpus)
     start_recurrence(cfg.get("recurrent_weights"), model)
