@@ -16,7 +16,9 @@ from PIL import Image
 from data.captioning import CaptionedImage
 from data.corpus import sample_rows
 from data.errors import InputError
+from data.tagging import TaggedSentence
 from tasks.captioning.recipe import adapt as adapt_captioning
+from tasks.tagging.recipe import adapt as adapt_tagging
 from training.build import build
 from training.checkpoint import save_checkpoint
 from training.identity import config_id
@@ -178,6 +180,15 @@ def test_any_characters_go_with_the_recipe_of_tagging(composed: Callable, own: C
     model = build(cfg.model, **corpus.sizes)
     batch = next(iter(corpus.splits["train"].shuffled(512, 8, seed=0)))
     assert model.loss(batch).total.isfinite()
+
+
+@pytest.mark.parametrize("sentences, rate, epochs", [(99, 0.1, 18), (100, None, 18), (200, None, 9)])
+def test_words_are_hidden_in_small_treebanks_alone(
+    composed: Callable, sentences: int, rate: float | None, epochs: int
+) -> None:
+    choices = Choices(composed("tagging", "data=conllu", "data.train=F"))
+    adapt_tagging([TaggedSentence.untagged(["word"] * 1000)] * sentences, choices)
+    assert choices.cfg.model.token_dropout == rate and choices.cfg.trainer.max_epochs == epochs
 
 
 def test_the_script_of_a_text_is_recognised_by_its_spaces() -> None:
