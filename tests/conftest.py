@@ -200,7 +200,7 @@ FEW_ROWS = ["data.sizes.train=40", "data.sizes.validation=10", "data.sizes.test=
 PARTS = {
     "memory": ["data=recall"],
     "sentiment": ["pooling=max_mean", "codec.min_count=1"],
-    "tagging": ["characters=ngrams_convolution", "head=crf"],
+    "tagging": ["characters=ngrams_convolution_shape", "head=crf"],
     "translation": ["codec.tokenizer.vocab_size=120", "model.decoder.hidden_size=8"],
     "captioning": [
         "data.image_size=16",

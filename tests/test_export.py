@@ -391,7 +391,7 @@ def test_the_example_reads_images_as_the_suite_does(
     [
         ("forecasting", ["forecast=attention", "shape=one_to_many", "model.decoder.hidden_size=8", "cell=gru"]),
         ("captioning", ["decoder=cho", "cell=rnn"]),
-        ("sentiment", ["characters=ngrams_convolution", "codec.max_characters=18"]),
+        ("sentiment", ["characters=ngrams_convolution_shape", "codec.max_characters=18"]),
     ],
     ids=lambda value: value if isinstance(value, str) else value[0],
 )
