@@ -11,7 +11,7 @@ from torch import Tensor
 
 from data.batch import Batch, Ragged
 from data.errors import InputError
-from data.vocabulary import BOS, EOS, SPECIALS, Vocabulary
+from data.vocabulary import BOS, EOS, Vocabulary
 
 CHARACTERS = "characters.json"
 KINDS = ("lower case", "upper case", "letter without case", "digit", "other")
@@ -76,11 +76,9 @@ class Spelling:
 
     def kinds(self) -> Tensor:
         """Which of ``KINDS`` every character is: [number of characters, number of kinds]; of none special symbols."""
-        symbols = self.characters.symbols
-        kinds = torch.zeros(len(symbols), len(KINDS))
-        for number, symbol in enumerate(symbols):
-            if symbol not in SPECIALS:  # all other symbols are one character
-                kinds[number, kind(symbol)] = 1
+        kinds = torch.zeros(len(self.characters), len(KINDS))
+        for character, number in self.characters.ids.items():
+            kinds[number, kind(character)] = 1
         return kinds
 
     def encode(self, word: str) -> list[int]:

@@ -207,7 +207,8 @@ class NgramCharacters(CharacterEncoder):
 class ShapeCharacters(CharacterEncoder):
     """A linear function of a word's shape: of which kinds its characters are (capitals of Collobert et al., 2011).
 
-    A capital that the training split shows in few words is a capital as any other. The features are the kinds of the
+    A capital that the training split shows in few words is a capital as any other; the unknown character is of no kind,
+    as are the symbols of a word's start and end. The features are the kinds of the
     first and of the last character, which kinds occur, and which occur more than once.
 
     Args:
@@ -226,7 +227,8 @@ class ShapeCharacters(CharacterEncoder):
         self.kinds.copy_(kinds)
 
     def forward(self, characters: Tensor, mask: Tensor) -> Tensor:
-        kinds = F.embedding(F.pad(characters, (0, 2)), self.kinds) * F.pad(mask, (0, 2)).unsqueeze(-1)
+        characters, mask = F.pad(characters, (0, 2)), F.pad(mask, (0, 2))  # padding alone may have no characters
+        kinds = F.embedding(characters, self.kinds) * mask.unsqueeze(-1)
         last = (mask.sum(dim=1) - 2).clamp(min=0)  # before the symbol of the end
         ends = [kinds[:, 1], kinds.gather(1, last.view(-1, 1, 1).expand(-1, 1, kinds.shape[2])).squeeze(1)]
         counts = kinds.sum(dim=1)

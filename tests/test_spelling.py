@@ -85,7 +85,10 @@ def test_ids_and_characters_are_stored(codec: ClassificationCodec, tmp_path: Pat
         assert torch.equal(getattr(wanted, name), getattr(got, name))
 
 
-@pytest.mark.parametrize("characters", [name for name in options("characters") if name not in ("none", "shape")])
+READ_LETTERS = [name for name in options("characters") if name not in ("none", "shape")]
+
+
+@pytest.mark.parametrize("characters", READ_LETTERS)
 def test_unknown_words_differ_by_their_spelling(tmp_path: Path, characters: str) -> None:
     known = dict.fromkeys(("likeable", "unlikeable"))
     for name, parts in {"words": [], "spelled": [f"characters={characters}", *SPELLED]}.items():

@@ -313,10 +313,10 @@ def test_shape_is_of_which_kinds_the_characters_of_a_word_are() -> None:
     assert features.tolist() == np.array(expected).reshape(len(expected), -1).tolist()
 
 
-def test_capitals_that_training_shows_rarely_are_capitals(
+def test_a_run_tells_its_model_the_kinds_of_characters(
     composed: Callable[..., DictConfig], treebank: Path, tmp_path: Path
 ) -> None:
-    """What a run gives its model: without it, the shape of every word is the same."""
+    """Without them, the shape of every word is the same."""
     cfg = composed("tagging", "characters=ngrams_convolution_shape", *SMALL, *ewt(treebank))
     _, trainer, _ = prepared(cfg, tmp_path, Processes())
     shape = trainer.model.characters.parts[2]
